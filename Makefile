@@ -1,0 +1,93 @@
+# `make help` lists the verbs. Each does its own set-up, once.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3.11
+OHIF_VERSION := 3.13.2
+
+DEMO_PACKAGES := orthanc orthanc-dicomweb nginx libnginx-mod-http-js nodejs npm
+TEST_PACKAGES := $(DEMO_PACKAGES) chromium redis-server dicom3tools
+
+VENV := .venv
+INSTALLED := $(VENV)/.installed
+OHIF := .cache/ohif/dist/index.html
+NODE_MODULES := node_modules/.package-lock.json
+
+.PHONY: help
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "Ports of the demo: DEMO_PORT, DEMO_ARCHIVE_PORT, DEMO_SERVICE_PORT, as in: make demo DEMO_PORT=9000"
+
+.PHONY: demo
+demo: demo-packages $(INSTALLED) $(OHIF) ## Orthanc, the service and stock OHIF with a head MRI, until Ctrl-C
+	@exec $(VENV)/bin/delineate demo
+
+.PHONY: test
+test: test-packages $(INSTALLED) $(OHIF) $(NODE_MODULES) ## all tests but the long ones; ARGS="-k word" selects
+	$(VENV)/bin/pytest -m "not soak" $(ARGS)
+
+.PHONY: e2e
+e2e: test-packages $(INSTALLED) $(OHIF) $(NODE_MODULES) ## the tests with a browser
+	$(VENV)/bin/pytest tests/e2e $(ARGS)
+
+.PHONY: soak
+soak: test-packages $(INSTALLED) ## the long form of the tests
+	$(VENV)/bin/pytest -m soak $(ARGS)
+
+.PHONY: bench
+bench: demo-packages $(INSTALLED) ## compare with the bare nnInteractive session
+	$(VENV)/bin/python bench $(ARGS)
+
+.PHONY: lint
+lint: $(INSTALLED) ## style and the direction of imports
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports
+
+.PHONY: types
+types: $(INSTALLED) ## mypy --strict
+	$(VENV)/bin/mypy
+
+.PHONY: check
+check: lint types test ## everything that continuous integration runs
+
+.PHONY: clean
+clean: ## remove what make has made, the demo's archive included
+	rm -rf $(VENV) .cache .demo node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find service tests -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf service/*.egg-info
+
+# Set-up
+
+.PHONY: demo-packages test-packages
+demo-packages:
+	@orthanc/install-packages $(DEMO_PACKAGES)
+test-packages:
+	@orthanc/install-packages $(TEST_PACKAGES)
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || orthanc/install-packages python3.11 python3.11-venv
+	$(PYTHON) -m venv $(VENV)
+
+# The constraints keep a dependency from pulling another torch.
+$(INSTALLED): pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[dev,demo]'
+	touch $@
+
+# OHIF's own build as published, checked against the hash in the repository.
+$(OHIF): orthanc/ohif/ohif-app.sha512
+	rm -rf .cache/ohif .cache/ohif.new
+	mkdir -p .cache/ohif.new
+	npm pack --silent --pack-destination .cache/ohif.new @ohif/app@$(OHIF_VERSION) >/dev/null
+	cd .cache/ohif.new && sha512sum --check --quiet ../../$<
+	tar -xzf .cache/ohif.new/ohif-app-$(OHIF_VERSION).tgz -C .cache/ohif.new --strip-components=1 --no-same-owner --touch
+	rm .cache/ohif.new/ohif-app-$(OHIF_VERSION).tgz
+	mv .cache/ohif.new .cache/ohif
+
+$(NODE_MODULES): package.json package-lock.json ohif-extension/package.json
+	npm ci --silent --ignore-scripts
+	touch $@

@@ -1,0 +1,155 @@
+"""An acceptance as a DICOM Segmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import BytesIO
+
+from highdicom.seg import Segmentation
+from pydicom import Dataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from delineate.adapters.dicom_seg.identification import (
+    MANUFACTURER,
+    content_description,
+    device_serial_number,
+    person_name,
+    segment_descriptions,
+    series_number,
+    software_versions,
+    stamp,
+)
+from delineate.adapters.dicom_seg.parity import empty_frames, packed_length
+from delineate.adapters.dicom_seg.pixels import Pixels, numbered, slices_of, stacked
+from delineate.adapters.dicom_seg.source_headers import SourceSeries, source_series, stand_in_uid, value
+from delineate.domain.ports import Acceptance, DicomJson
+
+CONTENT_LABEL = "SEGMENTATION"
+CHARACTER_SET = "ISO_IR 192"
+BACKGROUND = 0
+"""Segment Number of the item that describes a LABELMAP's pixels of no segment."""
+
+
+def encode_segmentation(acceptance: Acceptance, headers: Sequence[DicomJson]) -> bytes:
+    """Return the acceptance as a Part 10 file; see ``DicomSegCodec.encode``."""
+    series = source_series(acceptance.plan, headers)
+    used = [slices_of(segment) for segment in acceptance.segments]
+    extra = _empty_frames(acceptance, used)
+    slices = sorted({k for own in used for k in own}.union(k for _, k in extra))
+    numbers = numbered(acceptance, slices)
+    pixels = numbers if numbers is not None and not extra else stacked(acceptance, slices, extra)
+    segmentation = _segmentation(acceptance, series, slices, pixels)
+    segmentation.SegmentsOverlap = "YES" if numbers is None else "NO"
+    _finish_pixel_data(segmentation, [(segment + 1, stand_in_uid(k)) for segment, k in extra])
+    _refer(segmentation, series)
+    series.copy_identity(segmentation)
+    stamp(segmentation, acceptance)
+    file = BytesIO()
+    segmentation.save_as(file, enforce_file_format=True)
+    return file.getvalue()
+
+
+def _empty_frames(acceptance: Acceptance, used: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
+    if acceptance.encoding != "BINARY":
+        return []
+    slices, rows, columns = acceptance.plan.geometry.shape
+    return empty_frames(used, slices, rows * columns)
+
+
+def _segmentation(
+    acceptance: Acceptance, series: SourceSeries, slices: Sequence[int], pixels: Pixels
+) -> Segmentation:
+    segmentation = Segmentation(
+        source_images=series.stand_ins(slices),
+        pixel_array=pixels,
+        segmentation_type=acceptance.encoding,
+        segment_descriptions=segment_descriptions(acceptance.segments, acceptance.model),
+        series_instance_uid=acceptance.series_instance_uid,
+        series_number=series_number(value(series.first, "SeriesNumber")),
+        sop_instance_uid=acceptance.sop_instance_uid,
+        instance_number=1,
+        manufacturer=MANUFACTURER,
+        manufacturer_model_name=MANUFACTURER,
+        software_versions=software_versions(),
+        device_serial_number=device_serial_number(acceptance.model),
+        content_label=CONTENT_LABEL,
+        content_description=content_description(acceptance.segments, acceptance.model),
+        transfer_syntax_uid=ExplicitVRLittleEndian,
+        specific_character_set=CHARACTER_SET,
+        series_description=acceptance.series_description,
+    )
+    segmentation.ContentCreatorName = person_name(acceptance.creator)
+    if acceptance.encoding == "LABELMAP":
+        _move_background_last(segmentation)
+    return segmentation
+
+
+def _move_background_last(segmentation: Segmentation) -> None:
+    """Move the Background item behind the segments, because OHIF colours segments by their place in the sequence.
+
+    ``docs/adr/0006-background-of-labelmap-seg.md``; the item itself is required (PS3.3 C.8.20.2.3).
+    """
+    items = list(segmentation.SegmentSequence)
+    segmentation.SegmentSequence = sorted(items, key=lambda item: bool(item.SegmentNumber == BACKGROUND))
+
+
+def _finish_pixel_data(segmentation: Segmentation, kept_empty: Sequence[tuple[int, str]]) -> None:
+    """Empty the kept frames (segment number, stand-in), and pad with NUL where highdicom 0.28.2 pads with "0".
+
+    References
+    ----------
+    PS3.5 8.1.1 (bit packing), 8.2 (padding).
+    """
+    pixels = segmentation.Rows * segmentation.Columns
+    data = bytearray(segmentation.PixelData)
+    if kept_empty:
+        keys = [_key(segmentation, frame) for frame in segmentation.PerFrameFunctionalGroupsSequence]
+        for key in kept_empty:
+            byte, bit = divmod(keys.index(key) * pixels, 8)
+            data[byte] &= ~(1 << bit)
+    length = packed_length(segmentation.NumberOfFrames, pixels * segmentation.BitsAllocated)
+    data[length:] = bytes(len(data) - length)
+    segmentation.PixelData = bytes(data)
+
+
+def _key(segmentation: Segmentation, frame: Dataset) -> tuple[int, str]:
+    """Return which segment a frame shows on which source; a lone segment's number is in the shared groups."""
+    shared = segmentation.SharedFunctionalGroupsSequence[0]
+    place = frame if "SegmentIdentificationSequence" in frame else shared
+    number = place.SegmentIdentificationSequence[0].ReferencedSegmentNumber
+    return int(number), str(_source(frame).ReferencedSOPInstanceUID)
+
+
+def _source(frame: Dataset) -> Dataset:
+    item: Dataset = frame.DerivationImageSequence[0].SourceImageSequence[0]
+    return item
+
+
+def _refer(segmentation: Segmentation, series: SourceSeries) -> None:
+    """Turn highdicom's references to stand-ins into references to the source's instances and frames.
+
+    References
+    ----------
+    PS3.3 C.7.6.16.2.6 (Derivation Image macro), C.12.2 (Common Instance Reference module).
+    """
+    images = {stand_in_uid(k): image for k, image in enumerate(series.images)}
+    for frame in segmentation.PerFrameFunctionalGroupsSequence:
+        reference = _source(frame)
+        image = images.get(reference.ReferencedSOPInstanceUID)
+        if image is None:
+            continue  # an item that frames of several segments share, done already
+        reference.ReferencedSOPClassUID = image.sop_class_uid
+        reference.ReferencedSOPInstanceUID = image.source.sop_instance_uid
+        if image.is_multi_frame:
+            reference.ReferencedFrameNumber = image.source.frame_number
+    instances = []
+    for uid, sop_class in {i.source.sop_instance_uid: i.sop_class_uid for i in series.images}.items():
+        instance = Dataset()
+        instance.ReferencedSOPClassUID = sop_class
+        instance.ReferencedSOPInstanceUID = uid
+        instances.append(instance)
+    referenced = Dataset()
+    referenced.SeriesInstanceUID = series.plan.series_instance_uid
+    referenced.ReferencedInstanceSequence = instances
+    segmentation.ReferencedSeriesSequence = [referenced]
+    segmentation.SourceImageSequence = instances

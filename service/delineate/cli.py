@@ -1,0 +1,100 @@
+"""The command line: ``delineate serve | segment | demo``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from delineate.adapters.sqlite_journal import DataDirInUse
+from delineate.client import Client, ServiceError
+from delineate.domain.errors import DelineateError
+from delineate.http.app import create_app
+from delineate.observability import configure_logging
+from delineate.settings import SettingsError, load_settings
+from delineate.wiring import build_services
+from delineate.worker import worker_of
+
+app = typer.Typer(
+    name="delineate",
+    help="Interactive 3D segmentation for PACS. Research software, not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def serve() -> None:
+    """Run the service; settings come from DELINEATE_* environment variables (docs/settings.md)."""
+    try:
+        settings = load_settings()
+        configure_logging(settings.log_level)
+        services = build_services(settings)
+    except (SettingsError, DelineateError, DataDirInUse, OSError) as error:
+        _end(error)
+    worker = worker_of(services)
+    worker.start()
+    try:
+        uvicorn.run(
+            create_app(services),
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=5,
+        )
+    finally:
+        worker.stop()
+
+
+@app.command()
+def segment(
+    study: Annotated[str, typer.Option(help="Study Instance UID.")],
+    series: Annotated[str, typer.Option(help="Series Instance UID.")],
+    prompts: Annotated[Path, typer.Option(help="JSON file with segments and their prompts.", dir_okay=False)],
+    volume: Annotated[str | None, typer.Option(help="Which volume, when the series holds several.")] = None,
+    accept: Annotated[bool, typer.Option("--accept", help="Store the segments in the archive.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the labelmaps to this .npz file, one array a segment.")] = None,
+    url: Annotated[str, typer.Option(help="Root of the service.")] = "http://127.0.0.1:8100",
+    token: Annotated[str | None, typer.Option(help="Bearer token.", envvar="DELINEATE_TOKEN_FOR_CLIENT")] = None,
+) -> None:
+    """Segment a series by the prompts of a file, without a browser; prints what was made as JSON."""
+    try:
+        with Client(url, token=token) as client:
+            made = client.segment_file(study, series, _read_prompts(prompts), volume=volume, accept=accept, out=out)
+    except (ServiceError, OSError, ValueError) as error:
+        _end(error)
+    typer.echo(json.dumps(made, indent=2))
+
+
+@app.command()
+def demo() -> None:
+    """Run the whole product on this machine with a sample study (needs the 'demo' extra and Debian's packages)."""
+    from delineate.demo import run_demo
+
+    raise typer.Exit(run_demo())
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _read_prompts(path: Path) -> list[dict[str, object]]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not JSON: {error}") from error
+    segments = content.get("segments") if isinstance(content, dict) else None
+    if not isinstance(segments, list) or not segments:
+        raise ValueError(f'{path} has no segments; it should hold {{"segments": [{{"label": ..., "prompts": [...]}}]}}.')
+    return segments
+
+
+def _end(error: Exception) -> None:
+    typer.echo(f"delineate: {error}", err=True)
+    raise typer.Exit(2)

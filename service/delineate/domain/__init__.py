@@ -1,0 +1,1 @@
+"""What Delineate is about, in the standard library and numpy only."""

@@ -1,0 +1,233 @@
+"""What Delineate needs of the outer world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from delineate.domain.labelmap import Labelmap, Region
+from delineate.domain.model import ModelInfo
+from delineate.domain.prompts import VoxelPrompt
+from delineate.domain.result import Result
+from delineate.domain.segment import SegmentDescription
+from delineate.domain.session import Entry
+from delineate.domain.volume import Volume, VolumePlan
+
+DicomJson = Mapping[str, Any]
+"""One instance's attributes in the DICOM JSON model (PS3.18 F), without bulk pixel data."""
+Progress = Callable[[int, int, int], None]
+"""Called with instances done, instances in all, bytes received so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreReceipt:
+    """The archive's answer to a store transaction that it took."""
+
+    retrieve_url: str | None = None
+    warnings: tuple[str, ...] = ()
+    """Of WarningReason and coercions, in words."""
+
+
+class Archive(Protocol):
+    """A DICOMweb archive (PS3.18): errors are ArchiveError leaves; temporary ones were retried with back-off."""
+
+    def check(self) -> None:
+        """Return when the archive answers; raise an ArchiveError if not."""
+
+    def headers(self, study_instance_uid: str, series_instance_uid: str) -> list[DicomJson]:
+        """Return the attributes of every instance (WADO-RS metadata); SeriesNotFound if there is none."""
+
+    def instances(
+        self, study_instance_uid: str, series_instance_uid: str, sop_instance_uids: Sequence[str], progress: Progress
+    ) -> Iterator[bytes]:
+        """Yield those instances as Part 10 files as stored, in any order, streaming; SeriesIncomplete if some lack."""
+
+    def has_instance(self, study_instance_uid: str, series_instance_uid: str, sop_instance_uid: str) -> bool:
+        """Tell whether the archive holds that instance."""
+
+    def instance(self, study_instance_uid: str, series_instance_uid: str, sop_instance_uid: str) -> bytes:
+        """Return one instance as a Part 10 file, as stored."""
+
+    def store(self, part10: bytes, study_instance_uid: str) -> StoreReceipt:
+        """Store one instance (STOW-RS).
+
+        Raises
+        ------
+        StoreRefused
+            For good: FailedSOPSequence with a permanent reason, or 4xx.
+        ArchiveUnreachable, ArchiveTimeout, ArchiveDenied
+            Otherwise.
+        """
+
+
+class VolumeReader(Protocol):
+    """Turns a series of instances into a volume, or names what keeps it from being one."""
+
+    def plan(self, headers: Sequence[DicomJson], volume: str | None) -> VolumePlan:
+        """Check and sort the headers; SeriesError leaves say what is wrong."""
+
+    def read(self, plan: VolumePlan, instances: Iterable[bytes]) -> Volume:
+        """Decode the plan's instances, each straight into its place; holds one instance at a time beside the volume."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SegmentHistory:
+    """All that a model needs to know of a segment to go on with it."""
+
+    state: str
+    """Names this state: two histories of one session with equal states are equal."""
+    labelmap: Labelmap
+    prompts: tuple[VoxelPrompt, ...] = ()
+    """Those that the model remembers, in order: all since the last labelmap prompt or reset."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepOutcome:
+    """What one model run did."""
+
+    change: Region
+    """Absolute values; the smallest box that differs from the history's labelmap (empty: nothing changed)."""
+    passes: int
+    """Forward passes of the network."""
+    model_ms: float
+    """Time in the run, waiting for the shared device included."""
+
+
+class Engine(Protocol):
+    """A model with one volume loaded, for one session at a time; not thread-safe."""
+
+    def run(
+        self,
+        history: SegmentHistory,
+        prompts: Sequence[VoxelPrompt],
+        *,
+        state: str,
+        seed: int,
+        cancelled: Callable[[], bool],
+        preview: Callable[[Region], None] | None = None,
+    ) -> StepOutcome:
+        """Give the prompts to the model after ``history`` and predict once.
+
+        ``state`` will name the history that includes these prompts and the outcome, so that a following run need not
+        rebuild. Previews are absolute regions that build on each other; applied in order, and the final change last,
+        they give the final labelmap. After PromptCancelled or PredictionFailed the engine is as if never called.
+        """
+
+    def close(self) -> None:
+        """Release memory and device."""
+
+
+class Segmenter(Protocol):
+    """A loaded model that shares one device fairly between its engines."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """What the model is and takes."""
+
+    def open(self, volume: Volume, user: str) -> Engine:
+        """Load a volume for a session of ``user`` (the unit of fair sharing); copies nothing large per session."""
+
+    def close(self) -> None:
+        """End the device thread."""
+
+
+SegmentationEncoding = Literal["BINARY", "LABELMAP"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AcceptedSegment:
+    """A segment as it was when accepted."""
+
+    number: int
+    """Segment Number in the session; the SEG numbers from 1 without gaps."""
+    description: SegmentDescription
+    labelmap: Labelmap
+    tracking_id: str
+    tracking_uid: str
+    manual: bool
+    """Whether no model output is left in it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Acceptance:
+    """All that a DICOM SEG is made of, frozen: encoding it twice gives the same bytes."""
+
+    plan: VolumePlan
+    segments: tuple[AcceptedSegment, ...]
+    encoding: SegmentationEncoding
+    series_description: str
+    creator: str
+    """Name of the accepting user (made a PN)."""
+    model: ModelInfo
+    series_instance_uid: str
+    sop_instance_uid: str
+    accepted_at: datetime
+    """Timezone-aware."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDifference:
+    """How the instance in the archive differs from the bytes sent, without harm."""
+
+    coerced: tuple[str, ...] = field(default=())
+    """DICOM keywords whose values the archive changed."""
+
+
+class ResultCodec(Protocol):
+    """Writes an acceptance as a DICOM SEG and compares what an archive gives back."""
+
+    def encode(self, acceptance: Acceptance, headers: Sequence[DicomJson]) -> bytes:
+        """Return a Part 10 file; ``headers`` are the source instances' attributes, fresh from the archive."""
+
+    def compare(self, sent: bytes, received: bytes) -> StoredDifference:
+        """Compare decoded voxels, segment items, positions and references; StoredDifferently if they are not equal."""
+
+
+class Journal(Protocol):
+    """The append-only record of every session."""
+
+    def append(self, session_id: str, entries: Sequence[Entry]) -> None:
+        """Append entries, all or none; durable on return."""
+
+    def sessions(self) -> list[str]:
+        """Return the ids of all sessions that were not purged, oldest first."""
+
+    def read(self, session_id: str) -> list[Entry]:
+        """Return a session's entries in order; empty if there is no such session."""
+
+    def purge(self, session_id: str) -> None:
+        """Forget a session for good."""
+
+
+class ResultStore(Protocol):
+    """The durable state of accepted segmentations, and the files that they are made of."""
+
+    def save(self, result: Result) -> None:
+        """Write a result's state; durable on return."""
+
+    def load(self, result_id: str) -> Result:
+        """Return a result; ResultNotFound if there is none."""
+
+    def unfinished(self) -> list[Result]:
+        """Return the results that are neither stored nor failed."""
+
+    def write_file(self, result_id: str, name: str, data: bytes) -> None:
+        """Write a file of a result, whole or not at all; durable on return."""
+
+    def read_file(self, result_id: str, name: str) -> bytes | None:
+        """Return a file of a result, or None."""
+
+    def purge_files(self, result_id: str) -> None:
+        """Forget the files of a result; its state stays."""
+
+    def purge_result(self, result_id: str) -> None:
+        """Forget a result and its files."""
+
+
+class Outbox(Protocol):
+    """Wakes whoever advances results; the result store is the truth and is rescanned at start."""
+
+    def schedule(self, result_id: str, delay_s: float = 0.0) -> None:
+        """Have the result advanced after ``delay_s`` seconds."""

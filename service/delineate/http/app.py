@@ -1,0 +1,42 @@
+"""The FastAPI application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from delineate import __version__
+from delineate.http import routes_health, routes_results, routes_segments, routes_sessions
+from delineate.http.limits import BodyLimit
+from delineate.http.problems import install_problem_handlers
+from delineate.wiring import Services
+
+ROOT = "/delineate"
+
+
+def create_app(services: Services) -> FastAPI:
+    """Return the application over ready-made parts, which it resumes at start and closes at the end."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        services.resume()
+        yield
+        services.close()
+
+    app = FastAPI(
+        title="Delineate",
+        version=__version__,
+        description="Interactive 3D segmentation for PACS. Research software, not a medical device.",
+        lifespan=lifespan,
+        openapi_url=f"{ROOT}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.services = services
+    for module in (routes_health, routes_sessions, routes_segments, routes_results):
+        app.include_router(module.router, prefix=ROOT)
+    install_problem_handlers(app)
+    app.add_middleware(BodyLimit, limit=services.settings.body_limit_bytes)
+    return app

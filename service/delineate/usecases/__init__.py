@@ -1,0 +1,1 @@
+"""What Delineate does: one verb per file, against the ports of the domain."""

@@ -1,0 +1,77 @@
+"""A session in memory: its folded journal, its queue of prompts, its engine."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from delineate.domain.errors import SegmentLocked, SessionClosed, SessionFailed, SessionLoading
+from delineate.domain.labelmap import Region
+from delineate.domain.ports import Engine
+from delineate.domain.prompts import LabelmapPrompt, VoxelPrompt
+from delineate.domain.session import Change, SegmentRecord, Session
+from delineate.domain.volume import Volume, VolumePlan
+
+Preview = Callable[[int, Region], None]
+"""Called with the segment's base revision and a region of absolute values, from the thread that runs the model."""
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A prompt that waits for its run, or is in it."""
+
+    segment: int
+    prompt_id: str
+    content: VoxelPrompt | LabelmapPrompt
+    queued_at: float
+    """Of the monotonic clock, seconds."""
+    future: Future[Change] = field(default_factory=Future)
+    preview: Preview | None = None
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+
+class LiveSession:
+    """A session and what is held in memory for it; ``lock`` guards all of it but the engine.
+
+    The engine is touched only by the one thread that drains the queue (``draining``).
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.lock = threading.RLock()
+        self.jobs: deque[Job] = deque()
+        self.running: tuple[Job, ...] = ()
+        self.draining = False
+        self.engine: Engine | None = None
+        self.volume: Volume | None = None
+        self.loading: Future[VolumePlan] = Future()
+        self.progress: tuple[int, int, int] = (0, 0, 0)
+        """Instances done, in all, bytes; while the volume is being loaded."""
+
+    @property
+    def plan(self) -> VolumePlan:
+        """The volume's plan; SessionLoading, SessionFailed or SessionClosed if the session cannot be worked with."""
+        state = self.session.state
+        if state == "closed":
+            raise SessionClosed(f"Session {self.session.id} was closed. Open a new one.")
+        if state == "failed":
+            reason = (self.session.problem or {}).get("detail", "unknown")
+            raise SessionFailed(f"The session's volume could not be loaded: {reason}")
+        if self.session.plan is None:
+            done, total, _ = self.progress
+            raise SessionLoading(f"The volume is being loaded ({done} of {total or '?'} instances). Try again shortly.")
+        return self.session.plan
+
+    def unlocked_segment(self, number: int) -> SegmentRecord:
+        """Return a segment that may be changed; SegmentLocked if not."""
+        segment = self.session.segment(number)
+        if segment.description.locked:
+            raise SegmentLocked(f"Segment {number} ({segment.description.label}) is locked. Unlock it to change it.")
+        return segment
+
+    def job(self, prompt_id: str) -> Job | None:
+        """Return the waiting or running job of a prompt."""
+        return next((j for j in (*self.running, *self.jobs) if j.prompt_id == prompt_id), None)

@@ -1,0 +1,123 @@
+"""Open a session on a series, and close it."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from concurrent.futures import Future
+from typing import Any
+
+from delineate.domain.errors import DelineateError, ModelNotFound, PromptCancelled
+from delineate.domain.records import plan_to_json
+from delineate.domain.volume import VolumePlan
+from delineate.usecases.host import SessionHost, problem_json
+from delineate.usecases.live import LiveSession
+from delineate.usecases.run_prompts import end_jobs, resume
+
+log = logging.getLogger(__name__)
+
+
+def open_session(
+    host: SessionHost,
+    *,
+    user: str,
+    study_instance_uid: str,
+    series_instance_uid: str,
+    volume: str | None,
+    model: str | None,
+    key: str | None,
+    digest: str,
+) -> LiveSession:
+    """Begin a session and start loading its volume; ``loading`` of the result tells when it is there.
+
+    Raises
+    ------
+    ModelNotFound
+        If another model than the loaded one is asked for.
+    IdempotencyConflict
+        If the key was used for another request.
+    """
+    known = host.opened_by(user, key, digest)
+    if known is not None:
+        return known
+    loaded = host.segmenter.info.id
+    if model not in (None, loaded):
+        raise ModelNotFound(f"This service has no model {model!r}; it has: {loaded}.")
+    request: dict[str, Any] = {"key": key, "digest": digest} if key else {}
+    live = host.add(
+        f"{series_instance_uid}~{secrets.token_hex(8)}",
+        host.entry(
+            "opened",
+            user=user,
+            study_instance_uid=study_instance_uid,
+            series_instance_uid=series_instance_uid,
+            volume=volume,
+            model=loaded,
+            **request,
+        ),
+    )
+    start_loading(host, live)
+    return live
+
+
+def start_loading(host: SessionHost, live: LiveSession) -> None:
+    """Fetch the session's volume in the background."""
+    host.loaders.submit(_load, host, live)
+
+
+def resume_open_sessions(host: SessionHost, retention_s: float) -> None:
+    """Rebuild all sessions from the journal and go on where they were."""
+    for live in host.rebuild(retention_s):
+        if live.session.state == "loading":
+            start_loading(host, live)
+        else:
+            resume(host, live)
+
+
+def close_session(host: SessionHost, live: LiveSession) -> None:
+    """Close a session: what waits is cancelled, memory is released; closing twice is once."""
+    with live.lock:
+        if live.session.state == "closed":
+            return
+        numbers = list(live.session.segments)
+    for number in numbers:
+        end_jobs(host, live, number, PromptCancelled("The session was closed."))
+    with live.lock:
+        host.record(live, host.entry("closed"))
+        if live.engine is not None and not live.draining:
+            live.engine.close()
+            live.engine = None
+        live.volume = None
+
+
+def _load(host: SessionHost, live: LiveSession) -> None:
+    session = live.session
+    try:
+        plan = host.shelf.plan(session.study_instance_uid, session.series_instance_uid, session.volume)
+        live.progress = (0, len(plan.instances), 0)
+        volume = host.shelf.load(plan, lambda *done: setattr(live, "progress", done))
+    except DelineateError as error:
+        _fail(host, live, error)
+    except Exception as error:
+        log.exception("loading failed", extra={"session": session.id})
+        _fail(host, live, error)
+    else:
+        with live.lock:
+            if session.state != "loading":
+                return
+            host.record(live, host.entry("loaded", plan=plan_to_json(plan)))
+            live.volume = volume
+        _settle(live.loading, plan)
+
+
+def _fail(host: SessionHost, live: LiveSession, error: Exception) -> None:
+    problem = problem_json(error) if isinstance(error, DelineateError) else {"error": "Exception", "detail": "internal"}
+    with live.lock:
+        if live.session.state == "loading":
+            host.record(live, host.entry("load_failed", problem=problem))
+    live.loading.set_exception(error)
+
+
+def _settle(future: Future[VolumePlan], plan: VolumePlan) -> None:
+    if not future.done():
+        future.set_result(plan)

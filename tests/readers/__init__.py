@@ -1,0 +1,1 @@
+"""Independent readers of DICOM SEG, and acceptances for them to read."""
