@@ -16,6 +16,7 @@ VENV := .venv
 INSTALLED := $(VENV)/.installed
 OHIF := .cache/ohif/dist/index.html
 NODE_MODULES := node_modules/.package-lock.json
+READERS := tests/readers/node_modules/.package-lock.json
 
 .PHONY: help
 help: ## list the verbs
@@ -27,7 +28,7 @@ demo: demo-packages $(INSTALLED) $(OHIF) ## Orthanc, the service and stock OHIF 
 	@exec $(VENV)/bin/delineate demo
 
 .PHONY: test
-test: test-packages $(INSTALLED) $(OHIF) $(NODE_MODULES) ## all tests but the long ones; ARGS="-k word" selects
+test: test-packages $(INSTALLED) $(OHIF) $(NODE_MODULES) $(READERS) ## all tests but the long ones; ARGS="-k word" selects
 	$(VENV)/bin/pytest -m "not soak" $(ARGS)
 
 .PHONY: e2e
@@ -35,7 +36,7 @@ e2e: test-packages $(INSTALLED) $(OHIF) $(NODE_MODULES) ## the tests with a brow
 	$(VENV)/bin/pytest tests/e2e $(ARGS)
 
 .PHONY: soak
-soak: test-packages $(INSTALLED) ## the long form of the tests
+soak: test-packages $(INSTALLED) $(OHIF) $(NODE_MODULES) $(READERS) ## the long form of the tests
 	$(VENV)/bin/pytest -m soak $(ARGS)
 
 .PHONY: bench
@@ -57,7 +58,7 @@ check: lint types test ## everything that continuous integration runs
 
 .PHONY: clean
 clean: ## remove what make has made, the demo's archive included
-	rm -rf $(VENV) .cache .demo node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .cache .demo node_modules tests/readers/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find service tests -name __pycache__ -prune -exec rm -rf {} +
 	rm -rf service/*.egg-info
 
@@ -90,4 +91,8 @@ $(OHIF): orthanc/ohif/ohif-app.sha512
 
 $(NODE_MODULES): package.json package-lock.json ohif-extension/package.json
 	npm ci --silent --ignore-scripts
+	touch $@
+
+$(READERS): tests/readers/package.json tests/readers/package-lock.json
+	cd tests/readers && npm ci --silent --ignore-scripts
 	touch $@

@@ -39,6 +39,15 @@ def scene(shape: Index, blobs: Sequence[tuple[Index, float]], seed: int = 1) -> 
     return make_volume((image * 100).astype(np.float32), f"1.2.3.{seed}")
 
 
+def elongated(shape: Index, radii: tuple[float, float, float], seed: int = 1) -> Volume:
+    """Draw a bright ellipsoid in the middle of smooth noise."""
+    rng = np.random.default_rng(seed)
+    image = gaussian_filter(rng.standard_normal(shape), 1.5) * 2.0
+    parts = [((g - n // 2) / r) ** 2 for g, n, r in zip(np.indices(shape), shape, radii, strict=True)]
+    image += 3.0 / (1.0 + np.exp((np.sqrt(sum(parts)) - 1.0) * 10.0))
+    return make_volume((image * 100).astype(np.float32), f"1.2.4.{seed}")
+
+
 def prompt(kind: Kind, at: Index, axis: int, *, include: bool, size: int = 12) -> VoxelPrompt:
     """Draw a prompt around a voxel, on the slice across ``axis``."""
     if kind == "point":
@@ -57,6 +66,17 @@ def prompt(kind: Kind, at: Index, axis: int, *, include: bool, size: int = 12) -
         middle = size / 2
         plane[(rows - middle) ** 2 + (columns - middle) ** 2 <= middle**2] = True
     return VoxelStroke(kind, Region(box, np.expand_dims(plane, axis)), include)
+
+
+def mixed_prompts(count: int, shape: Index, seed: int = 3) -> list[VoxelPrompt]:
+    """Draw prompts of every kind, on every axis, include and exclude, all over a volume."""
+    rng = np.random.default_rng(seed)
+    prompts: list[VoxelPrompt] = []
+    for number in range(count):
+        k, j, i = (int(rng.integers(8, n - 8)) for n in shape)
+        kind = KINDS[number % len(KINDS)]
+        prompts.append(prompt(kind, (k, j, i), int(rng.integers(3)), include=bool(rng.random() < 0.7)))
+    return prompts
 
 
 def never() -> bool:

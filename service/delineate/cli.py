@@ -58,7 +58,7 @@ def segment(
     prompts: Annotated[Path, typer.Option(help="JSON file with segments and their prompts.", dir_okay=False)],
     volume: Annotated[str | None, typer.Option(help="Which volume, when the series holds several.")] = None,
     accept: Annotated[bool, typer.Option("--accept", help="Store the segments in the archive.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Write the labelmaps to this .npz file, one array a segment.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the labelmaps to this .npz file.")] = None,
     url: Annotated[str, typer.Option(help="Root of the service.")] = "http://127.0.0.1:8100",
     token: Annotated[str | None, typer.Option(help="Bearer token.", envvar="DELINEATE_TOKEN_FOR_CLIENT")] = None,
 ) -> None:
@@ -91,7 +91,9 @@ def _read_prompts(path: Path) -> list[dict[str, object]]:
         raise ValueError(f"{path} is not JSON: {error}") from error
     segments = content.get("segments") if isinstance(content, dict) else None
     if not isinstance(segments, list) or not segments:
-        raise ValueError(f'{path} has no segments; it should hold {{"segments": [{{"label": ..., "prompts": [...]}}]}}.')
+        raise ValueError(
+            f'{path} should hold {{"segments": [{{"label": ..., "prompts": [...]}}]}}, and has no segments.'
+        )
     return segments
 
 

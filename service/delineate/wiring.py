@@ -10,7 +10,7 @@ from delineate.adapters.celery_outbox import CeleryOutbox, make_celery
 from delineate.adapters.dicom_seg import DicomSegCodec
 from delineate.adapters.dicom_series import DicomSeriesReader
 from delineate.adapters.dicomweb import DicomWebArchive
-from delineate.adapters.nninteractive import load_segmenter
+from delineate.adapters.nninteractive.segmenter import load_segmenter
 from delineate.adapters.sqlite_journal import SqliteJournal
 from delineate.domain.ports import Archive, Outbox, ResultStore, Segmenter
 from delineate.settings import Settings

@@ -48,7 +48,7 @@ class ScenePool:
 
     def __init__(self, rng: np.random.Generator, size: int, patch: int) -> None:
         self._rng = rng
-        self._patch = patch
+        self.patch = patch
         self._scenes = [self._new() for _ in range(size)]
 
     def renew(self) -> None:
@@ -65,7 +65,7 @@ class ScenePool:
 
     def _new(self) -> Scene:
         while True:
-            scene = make_scene(self._rng, random_shape(self._rng, self._patch))
+            scene = make_scene(self._rng, random_shape(self._rng, self.patch))
             if scene.targets:
                 return Scene(normalised(scene.image), scene.labels, scene.targets)
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-FEATURES = [8, 24, 64, 96, 96]
+FEATURES = [8, 16, 32, 64, 96]
 """Features of each resolution; the full one has only 1x1x1 convolutions, so that a pass is cheap on a CPU."""
 
 CONFIGURATION = "demo_3d_ps96"

@@ -15,7 +15,7 @@ from scipy import ndimage
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-MIN_OBJECT_VOXELS = 150
+MIN_OBJECT_VOXELS = 250
 """Smaller remains of an object (after others were drawn over it) are not offered as targets."""
 
 NOISE_SMOOTHING = (0.4, 0.9)
@@ -126,7 +126,7 @@ def _place(shape: tuple[int, ...], mask: Mask, centre: NDArray[np.float64]) -> t
 
 
 def _draw_object(rng: np.random.Generator, largest: float, squash: NDArray[np.float64]) -> Mask:
-    size = float(np.exp(rng.uniform(np.log(4.0), np.log(largest))))
+    size = float(np.exp(rng.uniform(np.log(5.0), np.log(largest))))
     if rng.random() < 0.2:
         return _tube(
             rng, radius=float(np.clip(size * 0.3, 2.5, 12)), length=float(size * rng.uniform(3, 6)), squash=squash
@@ -137,7 +137,7 @@ def _draw_object(rng: np.random.Generator, largest: float, squash: NDArray[np.fl
 
 def _contrast(rng: np.random.Generator) -> float:
     """Draw a signed contrast in units of the background's tissue variation."""
-    return float(rng.choice([-1.0, 1.0]) * np.exp(rng.uniform(np.log(0.8), np.log(4.0))))
+    return float(rng.choice([-1.0, 1.0]) * np.exp(rng.uniform(np.log(1.0), np.log(4.0))))
 
 
 def make_scene(rng: np.random.Generator, shape: tuple[int, int, int], largest: float | None = None) -> Scene:
@@ -157,7 +157,7 @@ def make_scene(rng: np.random.Generator, shape: tuple[int, int, int], largest: f
     Scene
         The image, the label volume and the objects that can be targets.
     """
-    largest = largest or float(np.clip(sorted(shape)[1] * 0.3, 8.0, 60.0))
+    largest = largest or float(np.clip(sorted(shape)[1] * 0.3, 9.0, 60.0))
     squash = np.ones(3)
     if rng.random() < 0.3:
         squash[int(rng.integers(3))] = rng.uniform(1.5, 3.5)
@@ -232,7 +232,7 @@ def _acquire(rng: np.random.Generator, image: Float, air: Mask | None) -> Float:
         sigma = float(rng.uniform(*NOISE_SMOOTHING))
         noise = ndimage.gaussian_filter(noise, sigma, truncate=2.0)
         noise /= noise[::4, ::4, ::4].std()
-    image += np.float32(np.exp(rng.uniform(np.log(0.05), np.log(0.6)))) * noise
+    image += np.float32(np.exp(rng.uniform(np.log(0.05), np.log(0.5)))) * noise
     if air is not None and rng.random() < 0.6:
         image[air] = image[air].mean()
     return np.asarray(image * rng.uniform(20, 400) + rng.uniform(-500, 1500), dtype=np.float32)

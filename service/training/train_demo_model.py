@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -70,14 +71,14 @@ def loss_of(logits: torch.Tensor, sample: Sample) -> tuple[torch.Tensor, float]:
 class Episodes:
     """Several interactions at once, taken in turn, so that neighbouring steps differ."""
 
-    def __init__(self, rng: np.random.Generator, pool: ScenePool, patch: int, corrections: float, count: int) -> None:
-        self._rng, self._pool, self._patch, self._corrections = rng, pool, patch, corrections
-        self._running = [self._start() for _ in range(count)]
+    def __init__(self, rng: np.random.Generator, pools: list[ScenePool], corrections: float) -> None:
+        self._rng, self._pools, self._corrections = rng, pools, corrections
+        self._running = [self._start(pool) for pool in pools]
         self._turn = 0
 
-    def _start(self) -> tuple[Episode, Sample]:
+    def _start(self, pool: ScenePool) -> tuple[Episode, Sample]:
         while True:
-            episode = make_episode(self._rng, self._pool.draw(), self._patch, self._corrections)
+            episode = make_episode(self._rng, pool.draw(), pool.patch, self._corrections)
             sample = next(episode, None)
             if sample is not None:
                 return episode, sample
@@ -92,7 +93,7 @@ class Episodes:
         try:
             self._running[self._turn] = (episode, episode.send(prediction))
         except StopIteration:
-            self._running[self._turn] = self._start()
+            self._running[self._turn] = self._start(self._pools[self._turn])
         self._turn = (self._turn + 1) % len(self._running)
 
 
@@ -178,8 +179,8 @@ class Stage:
     ----------
     minutes
         Time budget.
-    patch
-        Edge of the network's input in voxels.
+    patches
+        Edges of the network's input in voxels, one for each interaction under way; taken in turn.
     corrections
         Mean number of corrective prompts per object.
     rate, final_rate
@@ -189,11 +190,11 @@ class Stage:
     seed
         Seed of scenes and prompts; each further worker adds 1000.
     pool_size
-        Scenes kept in memory by each worker.
+        Scenes kept in memory for each patch size by each worker.
     """
 
     minutes: float
-    patch: int
+    patches: tuple[int, ...]
     corrections: float
     rate: float
     final_rate: float
@@ -219,24 +220,31 @@ def train(state: State, stage: Stage, worker: int, after: Callable[[str, float, 
     torch.set_num_threads(1)
     torch.manual_seed(stage.seed + 1000 * worker)
     rng = np.random.default_rng(stage.seed + 1000 * worker)
-    pool = ScenePool(rng, stage.pool_size, stage.patch)
-    episodes = Episodes(rng, pool, stage.patch, stage.corrections, count=4)
+    pools = {patch: ScenePool(rng, stage.pool_size, patch) for patch in stage.patches}
+    episodes = Episodes(rng, [pools[patch] for patch in stage.patches], stage.corrections)
     start = time.monotonic()
     while (progress := (time.monotonic() - start) / (stage.minutes * 60)) < 1:
         for group in state.optimizer.param_groups:
             group["lr"] = learning_rate(progress, stage.rate, stage.final_rate)
         after(*train_step(state, episodes, stage.ema))
         if state.steps % SCENE_EVERY == 0:
-            pool.renew()
+            list(pools.values())[state.steps // SCENE_EVERY % len(pools)].renew()
 
 
 def help_train(network: nn.Module, optimizer: dict[str, Any], stage: Stage, worker: int) -> None:
-    """Train in another process on the same weights, without waiting for each other ("Hogwild")."""
+    """Train in another process on the same weights, without waiting ("Hogwild"), in time that nobody else wants."""
+    os.nice(19)
     state = load(None)
     state.network = network
     state.optimizer = new_optimizer(network)
     state.optimizer.load_state_dict(optimizer)
-    train(state, stage, worker, lambda *_: None)
+    parent = torch.multiprocessing.parent_process()
+
+    def stop_with_parent(*_: object) -> None:
+        if parent is not None and not parent.is_alive():
+            raise SystemExit
+
+    train(state, stage, worker, stop_with_parent)
 
 
 class Reporter:
@@ -268,18 +276,22 @@ def main(
     checkpoint: Annotated[Path, typer.Option(help="Resumable checkpoint; read first if it exists.")],
     minutes: Annotated[float, typer.Option(help="Time budget of this stage.")],
     model: Annotated[Path | None, typer.Option(help="Model folder to keep up to date.")] = None,
-    patch: Annotated[int, typer.Option(help="Edge of the network's input in voxels.")] = 96,
+    patches: Annotated[
+        str, typer.Option(help="Edges of the network's input, one per interaction under way.")
+    ] = "96,96,96",
     corrections: Annotated[float, typer.Option(help="Mean corrective prompts per object.")] = 1.5,
     rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-3,
     final_rate: Annotated[float, typer.Option(help="Learning rate at the end.")] = 1e-5,
     ema: Annotated[float, typer.Option(help="Decay of the weight average.")] = 0.997,
     seed: Annotated[int, typer.Option(help="Seed of scenes and prompts.")] = 1,
-    pool_size: Annotated[int, typer.Option(help="Scenes kept in memory by each worker.")] = 50,
+    pool_size: Annotated[int, typer.Option(help="Scenes kept in memory for each patch size.")] = 40,
     workers: Annotated[int, typer.Option(help="Processes of one thread each.")] = 2,
 ) -> None:
     """Train for a given time, then save."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    stage = Stage(minutes, patch, corrections, rate, final_rate, ema, seed, pool_size)
+    stage = Stage(
+        minutes, tuple(int(n) for n in patches.split(",")), corrections, rate, final_rate, ema, seed, pool_size
+    )
     state = load(checkpoint)
     state.network.share_memory()
     context = torch.multiprocessing.get_context("spawn")

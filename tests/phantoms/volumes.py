@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 from tests.phantoms import enhanced
 from tests.phantoms.grid import affine_of
+from tests.phantoms.plane import decimal
 from tests.phantoms.series import (
     PhantomSeries,
     PhantomSpec,
@@ -92,7 +93,7 @@ def _set(keyword: str, *values: object) -> Vary:
 
 
 def _trigger_time(dataset: Dataset, n: int) -> None:
-    dataset.TriggerTime = str(40.0 * n + 0.1 * (int(dataset.InstanceNumber) % 7))
+    dataset.TriggerTime = decimal(40.0 * n + 0.1 * (int(dataset.InstanceNumber) % 7), 3)
 
 
 def _diffusion(dataset: Dataset, n: int) -> None:

@@ -1,7 +1,7 @@
 """The rules of DESIGN section 4, written again: slow, one voxel at a time, in exact integers.
 
-Positions are integers in units of 2**-60 voxel. Where a rule has a border, the answer is a pair: the voxels that must be
-in, and those that may be (within BAND of the border, where the float arithmetic of the product may decide).
+Positions are integers in units of 2**-60 voxel. Where a rule has a border, the answer is a pair: the voxels that must
+be in, and those that may be (within BAND of the border, where the float arithmetic of the product may decide).
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ BAND = ONE // 10**7
 """Voxels within this of a border may be in or out."""
 SLACK = ONE // 1000
 """The tolerance that the product adds to the reach of outlines and strokes."""
+
+EQUAL = Fraction(1, 2 * 10**6)
+"""Steepnesses that differ by less count as equal."""
 
 Exact = tuple[int, ...]
 Answer = tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]
@@ -119,17 +122,18 @@ def _add_own(line: Sequence[Exact], must: npt.NDArray[np.bool_], may: npt.NDArra
 def heights(
     geometry: VolumeGeometry, points: Sequence[Sequence[float]], normal: Sequence[float]
 ) -> tuple[int, dict[tuple[int, int], Fraction]]:
-    """Return the axis a = argmax |n_i| s_i and the plane's height along it above every column, in voxels.
+    """Return the axis a = argmax |n_i| s_i (the first of equal ones) and the plane's height above each column.
 
     The plane is the one through the mean of the points.
     """
     rows = [[Fraction(v) for v in row] for row in geometry.affine]
     n = [Fraction(float(c)) for c in normal]
-    gradient = [sum(n[r] * rows[r][c] for r in range(3)) for c in range(3)]
-    axis = max(range(3), key=lambda c: abs(gradient[c]))
+    gradient = [sum((n[r] * rows[r][c] for r in range(3)), Fraction(0)) for c in range(3)]
+    steepest = max(abs(g) for g in gradient)
+    axis = next(c for c in range(3) if abs(gradient[c]) > steepest * (1 - EQUAL))
     u, v = (c for c in range(3) if c != axis)
-    mean = [sum(Fraction(float(p[r])) for p in points) / len(points) for r in range(3)]
-    constant = sum(n[r] * (mean[r] - rows[r][3]) for r in range(3))
+    mean = [sum((Fraction(float(p[r])) for p in points), Fraction(0)) / len(points) for r in range(3)]
+    constant = sum((n[r] * (mean[r] - rows[r][3]) for r in range(3)), Fraction(0))
     columns = np.ndindex(geometry.shape[u], geometry.shape[v])
     above = {(a, b): (constant - gradient[u] * a - gradient[v] * b) / gradient[axis] for a, b in columns}
     return axis, above

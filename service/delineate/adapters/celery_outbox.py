@@ -42,7 +42,10 @@ class InProcessWorker:
     """A Celery worker in a thread of this process."""
 
     def __init__(self, app: Celery, advance: Callable[[str], object]) -> None:
-        app.task(name=ADVANCE_RESULT)(lambda result_id: (advance(result_id), None)[1])
+        @app.task(name=ADVANCE_RESULT)  # type: ignore[untyped-decorator]
+        def advance_result(result_id: str) -> None:
+            advance(result_id)
+
         self._worker = app.Worker(
             pool="solo",
             loglevel="WARNING",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import typer
+import sys
 
-from delineate.demo.command import demo
+from delineate.demo import run_demo
 
 if __name__ == "__main__":
-    typer.run(demo)
+    sys.exit(run_demo())

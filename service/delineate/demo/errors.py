@@ -3,6 +3,7 @@
 DemoError
 ├── CheckoutMissingError
 ├── DemoRunningError
+├── PortInvalidError
 ├── PortTakenError
 ├── ProgramMissingError
 ├── SampleNotStoredError
@@ -46,6 +47,22 @@ class DemoRunningError(DemoError):
     def __init__(self, state: Path) -> None:
         super().__init__(f"A demo is running already on {state}; end it, or choose another folder (DEMO_STATE).")
         self.state = state
+
+
+class PortInvalidError(DemoError):
+    """A variable does not hold a port.
+
+    Parameters
+    ----------
+    variable : str
+        Its name.
+    text : str
+        What it holds.
+    """
+
+    def __init__(self, variable: str, text: str) -> None:
+        super().__init__(f"{variable} should be a port from 1 to 65535, and is {text!r}.")
+        self.variable = variable
 
 
 class PortTakenError(DemoError):

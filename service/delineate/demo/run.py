@@ -22,6 +22,9 @@ PROMPTS = Path(__file__).with_name("head_prompts.json")
 SEGMENT_TIMEOUT_S = 600.0
 """How long the demo's one segmentation may take."""
 
+END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What ends the demo in an orderly way; a shell starts background jobs with SIGINT ignored."""
+
 SUPERVISION_PERIOD_S = 0.5
 """How often the demo looks whether everything still runs."""
 
@@ -93,12 +96,12 @@ def run_demo(settings: DemoSettings, say: Say) -> None:
 
 @contextmanager
 def _signals_as_interrupt() -> Iterator[None]:
-    """Treat termination and a closed terminal like Ctrl-C, so that everything is ended."""
+    """Treat each of these signals like Ctrl-C, so that everything is ended."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, interrupt) for number in END_SIGNALS}
     try:
         yield
     finally:

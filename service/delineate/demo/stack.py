@@ -132,7 +132,7 @@ def demo_stack(settings: DemoSettings, say: Say) -> Iterator[DemoStack]:
         If a part does not start.
     """
     logs = settings.state / "logs"
-    settings.state.mkdir(parents=True, exist_ok=True)
+    settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ExitStack() as stack:
         stack.enter_context(_only_demo(settings.state))
         settings.require_free_ports()

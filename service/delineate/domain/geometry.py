@@ -118,9 +118,7 @@ class Box:
 
     def relative_to(self, outer: Box) -> tuple[slice, slice, slice]:
         """Index expression of this box inside an array that covers ``outer``."""
-        k, j, i = (
-            slice(a - o, b - o) for a, b, o in zip(self.start, self.stop, outer.start, strict=True)
-        )
+        k, j, i = (slice(a - o, b - o) for a, b, o in zip(self.start, self.stop, outer.start, strict=True))
         return (k, j, i)
 
 

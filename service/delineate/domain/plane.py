@@ -30,7 +30,7 @@ FLAT_TOLERANCE = 0.05
 """Voxels: points that differ no more than this along an axis are at one height there, even across the border of two
 voxels: a plane half-way between two slices is drawn in one of them, whatever the noise of its points."""
 TIE_DECIMALS = 6
-"""Of a cosine: axes that are equally parallel to the normal up to float noise; the first one is taken."""
+"""Of a cosine or a ratio: of axes equal up to float noise (a plane turned by 45 degrees) the first is taken."""
 PATIENT_PLANE_COSINE = math.cos(math.radians(10.0))
 """A plane within 10 degrees of a patient axis is called axial, coronal or sagittal."""
 CANDIDATES = 2**17
@@ -84,10 +84,11 @@ class VoxelPlane:
     def oblique(cls, geometry: VolumeGeometry, continuous: Points, normal: npt.NDArray[np.float64]) -> VoxelPlane:
         """Return the plane of a unit normal (LPS) through the middle of points (n, 3), continuous (k, j, i).
 
-        Its axis is argmax |n_i| s_i, with n along the voxel axes and the spacing s.
+        Its axis is argmax |n_i| s_i, with n along the voxel axes and the spacing s; of equal ones the first.
         """
         gradient = normal @ geometry.matrix[:3, :3]
-        axis = int(np.argmax(np.abs(gradient)))
+        steepness = np.abs(gradient)
+        axis = int(np.argmax(np.round(steepness / steepness.max(), TIE_DECIMALS)))
         middle = continuous.mean(axis=0)
         u, v = _others(axis)
         slope = (-float(gradient[u] / gradient[axis]), -float(gradient[v] / gradient[axis]))

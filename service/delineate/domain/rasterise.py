@@ -177,17 +177,18 @@ def _check_reference(origin: PromptOrigin, continuous: Points, plan: VolumePlan)
             f"Image {uid} has several frames in this volume: send frame_number (from {min(frames)} to {max(frames)}) "
             "with sop_instance_uid."
         )
-    k = frames.get(number or 1)
+    frame = 1 if number is None else number
+    k = frames.get(frame)
     if k is None:
         raise PromptReferenceMismatch(
-            f"Frame {number or 1} of image {uid} is not part of this volume, which has its frames {min(frames)} to "
+            f"Frame {frame} of image {uid} is not part of this volume, which has its frames {min(frames)} to "
             f"{max(frames)}. Draw on the images of this volume."
         )
     away = float(np.abs(continuous[:, 0] - k).max())
     if away > HALF_SLICE:
         spacing = plan.geometry.spacing_mm[0]
         raise PromptReferenceMismatch(
-            f"The prompt lies up to {away * spacing:.3f} mm from the image that it names ({uid}, frame {number or 1}), "
+            f"The prompt lies up to {away * spacing:.3f} mm from the image that it names ({uid}, frame {frame}), "
             f"more than half the slice spacing of {spacing:.3f} mm. Send the image that it was drawn on, or none."
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from delineate.http.problems import body_too_large
@@ -28,23 +30,24 @@ class BodyLimit:
             await body_too_large(self._limit)(scope, receive, send)
             return
         received = 0
-        started = False
+        started = refused = False
 
         async def counted() -> Message:
-            nonlocal received
+            nonlocal received, refused
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._limit:
+                refused = True
                 raise BodyTooLarge
             return message
 
         async def watched(message: Message) -> None:
             nonlocal started
-            started = True
-            await send(message)
+            if not refused or started:
+                started = True
+                await send(message)
 
-        try:
+        with suppress(BodyTooLarge):
             await self._app(scope, counted, watched)
-        except BodyTooLarge:
-            if not started:
-                await body_too_large(self._limit)(scope, receive, send)
+        if refused and not started:
+            await body_too_large(self._limit)(scope, receive, send)

@@ -124,9 +124,11 @@ def install_problem_handlers(app: FastAPI) -> None:
         return problem_response(document)
 
     @app.exception_handler(HTTPException)
-    async def _http(_request: Request, error: HTTPException) -> JSONResponse:
-        name = "".join(word.title() for word in str(error.detail).split()) or "HttpError"
-        return problem_response(_document(name, str(error.detail), error.status_code, str(error.detail), {}))
+    async def _http(request: Request, error: HTTPException) -> JSONResponse:
+        title = str(error.detail)
+        name = "".join(word.title() for word in title.split()) or "HttpError"
+        detail = f"{title}: {request.method} {request.url.path}. See /delineate/openapi.json for what there is."
+        return problem_response(_document(name, title, error.status_code, detail, {}))
 
     @app.exception_handler(Exception)
     async def _unexpected(request: Request, error: Exception) -> JSONResponse:
@@ -136,7 +138,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
 
 def _members(error: e.DelineateError) -> dict[str, Any]:
-    names = [f.name for f in fields(error)] if is_dataclass(error) else []
+    names: list[str] = [f.name for f in fields(error)] if is_dataclass(error) else []
     return {name: getattr(error, name) for name in names if name != "text"}
 
 

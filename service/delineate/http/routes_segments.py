@@ -133,9 +133,7 @@ async def prompt(
     return Response(reply.model_dump_json(), media_type="application/json")
 
 
-async def _stream(
-    live: LiveSession, future: asyncio.Future[Change], lines: Previews
-) -> AsyncIterator[str]:
+async def _stream(live: LiveSession, future: asyncio.Future[Change], lines: Previews) -> AsyncIterator[str]:
     future.add_done_callback(lambda _: lines.put_nowait(None))
     while (line := await lines.get()) is not None:
         yield line.model_dump_json() + "\n"

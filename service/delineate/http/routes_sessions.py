@@ -44,9 +44,7 @@ async def open_(
 
 
 @router.get("/sessions")
-def list_(
-    parts: Parts, user: User, study_instance_uid: Annotated[Uid | None, Query()] = None
-) -> list[SessionReply]:
+def list_(parts: Parts, user: User, study_instance_uid: Annotated[Uid | None, Query()] = None) -> list[SessionReply]:
     """List the caller's open sessions, of one study or of all."""
     return [
         _reply(parts, live)

@@ -173,4 +173,3 @@ def _freeze(
             for s in chosen
         ],
     }
-

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from io import BytesIO
-from itertools import islice
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from pydicom import DataElement, Dataset, FileDataset, dcmread
 from pydicom.multival import MultiValue
 from pydicom.pixels import iter_pixels
 from pydicom.tag import BaseTag
 
-from delineate.adapters.dicom_seg.parity import packed_length
 from delineate.domain.errors import StoredDifferently
 from delineate.domain.ports import StoredDifference
 
@@ -125,24 +125,27 @@ def _same(ours: tuple[Any, ...], theirs: tuple[Any, ...]) -> bool:
 
 def _voxel_changes(ours: FileDataset, theirs: FileDataset) -> list[str]:
     """Return, in words, which frames have other voxels; decoded, because archives may transcode."""
-    if _native_pixels(ours) == _native_pixels(theirs):
+    sent, received = decoded_frames(ours), decoded_frames(theirs)
+    differing = np.flatnonzero((sent != received).any(axis=(1, 2))) + 1
+    if differing.size == 0:
         return []
-    frames = int(ours.NumberOfFrames)
-    differing = [
-        number
-        for number, (a, b) in enumerate(
-            zip(islice(iter_pixels(ours, raw=True), frames), iter_pixels(theirs, raw=True), strict=True), 1
-        )
-        if not np.array_equal(a, b)
-    ]
-    if not differing:
-        return []
-    return [f"voxels of {len(differing)} of {frames} frames, the first is frame {differing[0]}"]
+    return [f"voxels of {differing.size} of {len(sent)} frames, the first is frame {differing[0]}"]
 
 
-def _native_pixels(dataset: FileDataset) -> tuple[int, bytes] | None:
-    """Return bits per voxel and Pixel Data without padding, or None if it is compressed."""
+def decoded_frames(dataset: FileDataset) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
+    """Return the stored values, axes (frame, row, column).
+
+    Uncompressed ones are unpacked here: pydicom 3.0.2 fails on single 1-bit frames that begin within a byte.
+
+    References
+    ----------
+    PS3.5 8.1.1 (bit packing: frames follow each other without gaps, least significant bit first).
+    """
+    shape = (int(dataset.NumberOfFrames), dataset.Rows, dataset.Columns)
     if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
-        return None
-    length = packed_length(int(dataset.NumberOfFrames), dataset.Rows * dataset.Columns * dataset.BitsAllocated)
-    return int(dataset.BitsAllocated), dataset.PixelData[:length]
+        return np.stack(list(iter_pixels(dataset, raw=True))).reshape(shape)
+    if dataset.BitsAllocated == 1:
+        packed = np.frombuffer(dataset.PixelData, np.uint8)
+        return np.unpackbits(packed, count=math.prod(shape), bitorder="little").reshape(shape)
+    values = np.dtype(f"<u{dataset.BitsAllocated // 8}")
+    return np.frombuffer(dataset.PixelData, values, math.prod(shape)).reshape(shape)

@@ -20,8 +20,8 @@ from delineate.adapters.dicom_seg.identification import (
     stamp,
 )
 from delineate.adapters.dicom_seg.parity import empty_frames, packed_length
-from delineate.adapters.dicom_seg.pixels import Pixels, numbered, slices_of, stacked
-from delineate.adapters.dicom_seg.source_headers import SourceSeries, source_series, stand_in_uid, value
+from delineate.adapters.dicom_seg.pixels import Pixels, label_type, numbered, pixels_to_encode, slices_of
+from delineate.adapters.dicom_seg.source_headers import STAND_IN_UID, SourceSeries, source_series, value
 from delineate.domain.ports import Acceptance, DicomJson
 
 CONTENT_LABEL = "SEGMENTATION"
@@ -37,11 +37,11 @@ def encode_segmentation(acceptance: Acceptance, headers: Sequence[DicomJson]) ->
     extra = _empty_frames(acceptance, used)
     slices = sorted({k for own in used for k in own}.union(k for _, k in extra))
     numbers = numbered(acceptance, slices)
-    pixels = numbers if numbers is not None and not extra else stacked(acceptance, slices, extra)
+    pixels = pixels_to_encode(acceptance, slices, numbers, extra)
     segmentation = _segmentation(acceptance, series, slices, pixels)
     segmentation.SegmentsOverlap = "YES" if numbers is None else "NO"
-    _finish_pixel_data(segmentation, [(segment + 1, stand_in_uid(k)) for segment, k in extra])
-    _refer(segmentation, series)
+    _finish_pixel_data(segmentation, [(segment + 1, slices.index(k) + 1) for segment, k in extra])
+    _refer(segmentation, series, slices)
     series.copy_identity(segmentation)
     stamp(segmentation, acceptance)
     file = BytesIO()
@@ -50,17 +50,18 @@ def encode_segmentation(acceptance: Acceptance, headers: Sequence[DicomJson]) ->
 
 
 def _empty_frames(acceptance: Acceptance, used: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
-    if acceptance.encoding != "BINARY":
-        return []
     slices, rows, columns = acceptance.plan.geometry.shape
-    return empty_frames(used, slices, rows * columns)
+    if acceptance.encoding == "BINARY":
+        return empty_frames(used, slices, rows * columns)
+    bits = 8 * label_type(acceptance).itemsize
+    return empty_frames([sorted({k for own in used for k in own})], slices, rows * columns * bits)
 
 
 def _segmentation(
     acceptance: Acceptance, series: SourceSeries, slices: Sequence[int], pixels: Pixels
 ) -> Segmentation:
     segmentation = Segmentation(
-        source_images=series.stand_ins(slices),
+        source_images=[series.stand_in(slices)],
         pixel_array=pixels,
         segmentation_type=acceptance.encoding,
         segment_descriptions=segment_descriptions(acceptance.segments, acceptance.model),
@@ -93,31 +94,32 @@ def _move_background_last(segmentation: Segmentation) -> None:
     segmentation.SegmentSequence = sorted(items, key=lambda item: bool(item.SegmentNumber == BACKGROUND))
 
 
-def _finish_pixel_data(segmentation: Segmentation, kept_empty: Sequence[tuple[int, str]]) -> None:
-    """Empty the kept frames (segment number, stand-in), and pad with NUL where highdicom 0.28.2 pads with "0".
+def _finish_pixel_data(segmentation: Segmentation, kept_empty: Sequence[tuple[int, int]]) -> None:
+    """Empty the frames kept (segment, stand-in's frame), both from 1, and pad with NUL: highdicom 0.28.2 pads with "0".
 
     References
     ----------
     PS3.5 8.1.1 (bit packing), 8.2 (padding).
     """
-    pixels = segmentation.Rows * segmentation.Columns
+    bits = segmentation.Rows * segmentation.Columns * segmentation.BitsAllocated
     data = bytearray(segmentation.PixelData)
     if kept_empty:
         keys = [_key(segmentation, frame) for frame in segmentation.PerFrameFunctionalGroupsSequence]
         for key in kept_empty:
-            byte, bit = divmod(keys.index(key) * pixels, 8)
+            byte, bit = divmod(keys.index(key) * bits, 8)
             data[byte] &= ~(1 << bit)
-    length = packed_length(segmentation.NumberOfFrames, pixels * segmentation.BitsAllocated)
+    length = packed_length(segmentation.NumberOfFrames, bits)
     data[length:] = bytes(len(data) - length)
     segmentation.PixelData = bytes(data)
 
 
-def _key(segmentation: Segmentation, frame: Dataset) -> tuple[int, str]:
-    """Return which segment a frame shows on which source; a lone segment's number is in the shared groups."""
-    shared = segmentation.SharedFunctionalGroupsSequence[0]
-    place = frame if "SegmentIdentificationSequence" in frame else shared
-    number = place.SegmentIdentificationSequence[0].ReferencedSegmentNumber
-    return int(number), str(_source(frame).ReferencedSOPInstanceUID)
+def _key(segmentation: Segmentation, frame: Dataset) -> tuple[int, int]:
+    """Return which segment a frame shows on which frame of the stand-in; 1 where all segments are in one frame."""
+    number = 1
+    for place in (frame, segmentation.SharedFunctionalGroupsSequence[0]):
+        if "SegmentIdentificationSequence" in place:  # shared if there is one segment only
+            number = int(place.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
+    return number, int(_source(frame).ReferencedFrameNumber)
 
 
 def _source(frame: Dataset) -> Dataset:
@@ -125,23 +127,24 @@ def _source(frame: Dataset) -> Dataset:
     return item
 
 
-def _refer(segmentation: Segmentation, series: SourceSeries) -> None:
-    """Turn highdicom's references to stand-ins into references to the source's instances and frames.
+def _refer(segmentation: Segmentation, series: SourceSeries, slices: Sequence[int]) -> None:
+    """Turn the references to the stand-in's frames into references to the source's instances and frames.
 
     References
     ----------
     PS3.3 C.7.6.16.2.6 (Derivation Image macro), C.12.2 (Common Instance Reference module).
     """
-    images = {stand_in_uid(k): image for k, image in enumerate(series.images)}
     for frame in segmentation.PerFrameFunctionalGroupsSequence:
         reference = _source(frame)
-        image = images.get(reference.ReferencedSOPInstanceUID)
-        if image is None:
+        if reference.ReferencedSOPInstanceUID != STAND_IN_UID:
             continue  # an item that frames of several segments share, done already
+        image = series.images[slices[reference.ReferencedFrameNumber - 1]]
         reference.ReferencedSOPClassUID = image.sop_class_uid
         reference.ReferencedSOPInstanceUID = image.source.sop_instance_uid
         if image.is_multi_frame:
             reference.ReferencedFrameNumber = image.source.frame_number
+        else:
+            del reference.ReferencedFrameNumber
     instances = []
     for uid, sop_class in {i.source.sop_instance_uid: i.sop_class_uid for i in series.images}.items():
         instance = Dataset()

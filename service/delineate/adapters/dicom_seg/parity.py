@@ -1,25 +1,36 @@
-"""Frames that make a bit-packed segmentation's Pixel Data even, for viewers that cannot take the padding byte.
+"""Empty frames that give a segmentation's Pixel Data a length that viewers read right, or refuse.
 
-``docs/adr/0004-odd-packed-length-of-binary-seg.md`` tells why.
+``docs/adr/0004-odd-packed-length-of-binary-seg.md`` and ``docs/adr/0005-unaligned-frames-of-binary-seg.md`` tell why.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import count
 
 
-def packed_length(frames: int, pixels_per_frame: int) -> int:
-    """Return the bytes that 1-bit frames take, packed without gaps (PS3.5 8.1.1), before padding to even length."""
-    return (frames * pixels_per_frame + 7) // 8
+def packed_length(frames: int, bits_per_frame: int) -> int:
+    """Return the bytes that frames take, packed without gaps (PS3.5 8.1.1), before padding to even length."""
+    return (frames * bits_per_frame + 7) // 8
 
 
-def extra_frames(frames: int, pixels_per_frame: int) -> int:
-    """Return how many empty frames make the packed length even; 0 if it is."""
-    return next(n for n in count() if packed_length(frames + n, pixels_per_frame) % 2 == 0)
+def suits_ohif(frames: int, bits_per_frame: int) -> bool:
+    """Whether OHIF 3.13.2 reads so many frames right, or asks the archive for each frame instead of scrambling them.
+
+    Frames of whole bytes have to fill an even length. Frames that begin within a byte are scrambled, unless a padding
+    byte makes the reader give up; a lone frame begins with a byte.
+    """
+    is_even = packed_length(frames, bits_per_frame) % 2 == 0
+    return is_even if bits_per_frame % 8 == 0 else frames == 1 or not is_even
 
 
-def empty_frames(used: Sequence[Sequence[int]], slices: int, pixels_per_frame: int) -> list[tuple[int, int]]:
+def suits_all(frames: int, bits_per_frame: int) -> bool:
+    """Whether in addition the other reader of OHIF's packages does not take the frames for padded one by one."""
+    padded = packed_length(frames, bits_per_frame) + packed_length(frames, bits_per_frame) % 2
+    is_ambiguous = frames > 1 and bits_per_frame % 8 != 0 and padded == frames * packed_length(1, bits_per_frame)
+    return suits_ohif(frames, bits_per_frame) and not is_ambiguous
+
+
+def empty_frames(used: Sequence[Sequence[int]], slices: int, bits_per_frame: int) -> list[tuple[int, int]]:
     """Choose which segment gets an empty frame at which slice.
 
     Parameters
@@ -28,24 +39,28 @@ def empty_frames(used: Sequence[Sequence[int]], slices: int, pixels_per_frame: i
         For each segment, the slices (k) that hold some of it, in ascending order, at least one.
     slices
         Number of slices of the volume.
-    pixels_per_frame
-        Rows times columns.
+    bits_per_frame
+        Of Pixel Data.
 
     Returns
     -------
     (segment index, k) pairs: slices that the segmentation has already first, then those next to the segment. Empty if
-    the length is even as it is, or if there are too few empty slices to make it so.
+    none is needed, or if there are too few slices without the segment.
     """
-    wanted = extra_frames(sum(map(len, used)), pixels_per_frame)
+    frames = sum(map(len, used))
     present = set().union(*used)
     free = [
         (k not in present, _distance(k, own), segment, k)
         for segment, own in enumerate(used)
         for k in sorted(set(range(slices)).difference(own))
     ]
-    if wanted == 0 or len(free) < wanted:
-        return []
-    return [(segment, k) for _, _, segment, k in sorted(free)[:wanted]]
+    enough = (
+        extra
+        for suits in (suits_all, suits_ohif)
+        for extra in range(len(free) + 1)
+        if suits(frames + extra, bits_per_frame)
+    )
+    return [(segment, k) for _, _, segment, k in sorted(free)[: next(enough, 0)]]
 
 
 def _distance(k: int, own: Sequence[int]) -> int:

@@ -25,6 +25,11 @@ def slices_of(segment: AcceptedSegment) -> list[int]:
     return [int(k) + region.box.start[0] for k in found]
 
 
+def label_type(acceptance: Acceptance) -> np.dtype[np.uint8] | np.dtype[np.uint16]:
+    """Return the type that holds the segments' numbers, which is the one that highdicom chooses for LABELMAP."""
+    return np.dtype(np.uint8) if len(acceptance.segments) <= np.iinfo(np.uint8).max else np.dtype(np.uint16)
+
+
 def numbered(acceptance: Acceptance, slices: Sequence[int]) -> Pixels | None:
     """Return the given slices with segment numbers as values, or None if segments overlap and may.
 
@@ -34,8 +39,7 @@ def numbered(acceptance: Acceptance, slices: Sequence[int]) -> Pixels | None:
         If segments overlap and the encoding is LABELMAP.
     """
     _, rows, columns = acceptance.plan.geometry.shape
-    many = len(acceptance.segments) > np.iinfo(np.uint8).max
-    pixels: Pixels = np.zeros((len(slices), rows, columns), np.uint16 if many else np.uint8)
+    pixels: Pixels = np.zeros((len(slices), rows, columns), label_type(acceptance))
     for number, segment in enumerate(acceptance.segments, 1):
         voxels, target = _place(segment, slices)
         shared = int(np.count_nonzero(pixels[target][voxels]))
@@ -50,12 +54,19 @@ def numbered(acceptance: Acceptance, slices: Sequence[int]) -> Pixels | None:
     return pixels
 
 
-def stacked(acceptance: Acceptance, slices: Sequence[int], keep_empty: Sequence[tuple[int, int]]) -> Pixels:
-    """Return the given slices of each segment, one behind the other.
+def pixels_to_encode(
+    acceptance: Acceptance, slices: Sequence[int], numbers: Pixels | None, keep_empty: Sequence[tuple[int, int]]
+) -> Pixels:
+    """Return what highdicom has to encode: ``numbers`` if it can, else one 0/1 volume for each segment.
 
     Each (segment index, k) of ``keep_empty`` is an empty frame, and gets its first voxel so that highdicom does not
     omit it; ``encode`` takes the voxel away again.
     """
+    if numbers is not None and acceptance.encoding == "LABELMAP":
+        for _, k in keep_empty:
+            numbers[slices.index(k), 0, 0] = 1
+    if numbers is not None and (acceptance.encoding == "LABELMAP" or not keep_empty):
+        return numbers
     _, rows, columns = acceptance.plan.geometry.shape
     pixels = np.zeros((len(slices), rows, columns, len(acceptance.segments)), np.uint8)
     for index, segment in enumerate(acceptance.segments):

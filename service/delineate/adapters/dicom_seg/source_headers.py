@@ -15,7 +15,7 @@ import numpy as np
 from highdicom import SOPClass
 from pydicom import Dataset
 from pydicom.datadict import tag_for_keyword
-from pydicom.uid import CTImageStorage
+from pydicom.uid import EnhancedCTImageStorage
 from pydicom.valuerep import format_number_as_ds
 
 from delineate.domain.errors import SeriesChanged
@@ -25,8 +25,8 @@ from delineate.domain.volume import SliceSource, VolumePlan
 POSITION_TOLERANCE_VOXELS = 0.25
 """A header position further than this from the plan's, along any voxel axis, is another image than the planned one."""
 
-SLICE_UID_ROOT = "2.25."
-"""Root of the stand-in UIDs that tell slices apart inside highdicom; none of them is written."""
+STAND_IN_UID = "2.25.1"
+"""SOP Instance UID of the source's stand-in inside highdicom; never written."""
 
 TYPE_2 = (
     "PatientName",
@@ -109,39 +109,38 @@ class SourceSeries:
     lossy: Dataset
     """The lossy compression attributes."""
 
-    def stand_ins(self, slices: Sequence[int]) -> list[Dataset]:
-        """Return, for each k of ``slices``, a single-frame image that highdicom can take the geometry from.
+    def stand_in(self, slices: Sequence[int]) -> Dataset:
+        """Return an image whose frames lie where the slices k of ``slices`` do, for highdicom to take them from.
 
-        Single-frame whatever the source is: highdicom takes one multi-frame image in its own frame order only, while a
-        plan may choose frames, and from several instances. ``slice_of`` turns its references back.
+        Stands for the source whatever it is: highdicom takes single-frame images, or one multi-frame image whole and
+        in its own frame order, while a plan may choose frames, from several instances. It references its UID,
+        ``STAND_IN_UID``, and frame n for the n-th of ``slices``.
         """
-        shared = self._shared_geometry()
-        stand_ins = []
-        for k in slices:
-            image = Dataset()
-            image.update(shared)
-            image.SOPInstanceUID = stand_in_uid(k)
-            image.ImagePositionPatient = [format_number_as_ds(v) for v in self.images[k].position]
-            stand_ins.append(image)
-        return stand_ins
-
-    def _shared_geometry(self) -> Dataset:
-        geometry = self.plan.geometry
-        orientation, spacing = self.in_plane()
         image = Dataset()
-        image.SOPClassUID = CTImageStorage
+        image.SOPClassUID = EnhancedCTImageStorage
+        image.SOPInstanceUID = STAND_IN_UID
         image.StudyInstanceUID = self.plan.study_instance_uid
         image.SeriesInstanceUID = self.plan.series_instance_uid
-        image.FrameOfReferenceUID = geometry.frame_of_reference_uid
-        _, image.Rows, image.Columns = geometry.shape
-        image.ImageOrientationPatient = [format_number_as_ds(v) for v in orientation]
-        image.PixelSpacing = [format_number_as_ds(v) for v in spacing]
-        image.SliceThickness = format_number_as_ds(self._slice_thickness())
-        # Measured: the source's own may be wrong, and readers place slices by it.
-        image.SpacingBetweenSlices = format_number_as_ds(_plain(geometry.spacing_mm[0]))
+        image.FrameOfReferenceUID = self.plan.geometry.frame_of_reference_uid
+        _, image.Rows, image.Columns = self.plan.geometry.shape
         for keyword in TYPE_2:
             setattr(image, keyword, None)
+        image.NumberOfFrames = len(slices)
+        image.SharedFunctionalGroupsSequence = [self._shared_groups()]
+        image.PerFrameFunctionalGroupsSequence = [_position_group(self.images[k].position) for k in slices]
         return image
+
+    def _shared_groups(self) -> Dataset:
+        orientation, spacing = self.in_plane()
+        measures, plane, groups = Dataset(), Dataset(), Dataset()
+        measures.PixelSpacing = [format_number_as_ds(v) for v in spacing]
+        measures.SliceThickness = format_number_as_ds(self._slice_thickness())
+        # Measured: the source's own may be wrong, and readers place slices by it.
+        measures.SpacingBetweenSlices = format_number_as_ds(_plain(self.plan.geometry.spacing_mm[0]))
+        plane.ImageOrientationPatient = [format_number_as_ds(v) for v in orientation]
+        groups.PixelMeasuresSequence = [measures]
+        groups.PlaneOrientationSequence = [plane]
+        return groups
 
     def in_plane(self) -> tuple[list[float], list[float]]:
         """Return Image Orientation (Patient) and Pixel Spacing of slice 0, as in its header; empty if absent."""
@@ -167,7 +166,7 @@ class SourceSeries:
         for tag, element in self.first.items():
             if _is_plain(tag, element):
                 source.update(Dataset.from_json({tag: element}, bulk_data_uri_handler=lambda *_: None))
-        source.SOPClassUID = CTImageStorage  # known to highdicom, and of the same patient and study modules as any image
+        source.SOPClassUID = EnhancedCTImageStorage  # known to highdicom, and of the same patient and study modules as any image
         segmentation.copy_patient_and_study_information(source)
         for keyword in TYPE_2:
             if keyword not in segmentation:
@@ -176,11 +175,6 @@ class SourceSeries:
             if keyword in source:
                 segmentation[keyword] = source[keyword]
         segmentation.update(self.lossy)
-
-
-def stand_in_uid(k: int) -> str:
-    """Return the SOP Instance UID of the stand-in for slice k."""
-    return f"{SLICE_UID_ROOT}{k + 1}"
 
 
 def source_series(plan: VolumePlan, headers: Sequence[DicomJson]) -> SourceSeries:
@@ -245,6 +239,13 @@ def _lossy(headers: Sequence[DicomJson]) -> Dataset:
                     setattr(lossy, keyword, given if len(given) > 1 else given[0])
             break
     return lossy
+
+
+def _position_group(position: tuple[float, float, float]) -> Dataset:
+    plane, group = Dataset(), Dataset()
+    plane.ImagePositionPatient = [format_number_as_ds(v) for v in position]
+    group.PlanePositionSequence = [plane]
+    return group
 
 
 def _is_plain(tag: str, element: object) -> bool:

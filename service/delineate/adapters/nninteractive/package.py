@@ -20,7 +20,7 @@ import torch
 from nnInteractive.inference import inference_session
 from nnInteractive.interaction import point
 from nnInteractive.utils import bboxes, crop
-from nnunetv2.utilities.plans_handling import plans_handler
+from nnunetv2.utilities.label_handling import label_handling
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ def _pooled(original: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor
 @cache
 def install() -> None:
     """Put the replacements in place, once."""
-    for module in (inference_session, point, bboxes, crop, plans_handler):
+    for module in (inference_session, point, bboxes, crop, label_handling):
         module.print = _log
     bboxes.np = SimpleNamespace(random=SimpleNamespace(choice=_choice))
     inference_session.interpolate = _resampled(inference_session.interpolate)

@@ -69,6 +69,12 @@ class PassScheduler:
         result: Result = turn.outcome.result()
         return result
 
+    @property
+    def waiting(self) -> int:
+        """How many passes wait for the device."""
+        with self._changed:
+            return sum(map(len, self._waiting.values()))
+
     def close(self) -> None:
         """End the thread after the pass that runs now; whatever waits fails."""
         with self._changed:

@@ -31,6 +31,10 @@ class PreparedVolumes:
         self._kept: WeakValueDictionary[tuple[str, str], torch.Tensor] = WeakValueDictionary()
         self._lock = threading.Lock()
 
+    def __len__(self) -> int:
+        """Return how many normalised volumes are in use."""
+        return len(self._kept)
+
     def get(self, volume: Volume) -> torch.Tensor:
         """Return the normalised volume, which nobody may write to.
 
