@@ -7,16 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvicorn
 
-from delineate.adapters.sqlite_journal import DataDirInUse
 from delineate.client import Client, ServiceError
-from delineate.domain.errors import DelineateError
-from delineate.http.app import create_app
-from delineate.observability import configure_logging
-from delineate.settings import SettingsError, load_settings
-from delineate.wiring import build_services
-from delineate.worker import worker_of
+
+# What a verb alone needs is imported by that verb: the model's libraries take seconds.
 
 app = typer.Typer(
     name="delineate",
@@ -30,6 +24,16 @@ app = typer.Typer(
 @app.command()
 def serve() -> None:
     """Run the service; settings come from DELINEATE_* environment variables (docs/settings.md)."""
+    import uvicorn
+
+    from delineate.adapters.sqlite_journal import DataDirInUse
+    from delineate.domain.errors import DelineateError
+    from delineate.http.app import create_app
+    from delineate.observability import configure_logging
+    from delineate.settings import SettingsError, load_settings
+    from delineate.wiring import build_services
+    from delineate.worker import worker_of
+
     try:
         settings = load_settings()
         configure_logging(settings.log_level)

@@ -17,6 +17,9 @@ from training.synthetic import Scene, make_scene
 BORDER_VOXELS = 100
 """An object that covers more voxels of a face of the patch than this makes AutoZoom look at a larger patch."""
 
+CORRECTION_WEIGHT = 5.0
+"""Weight in the loss of the voxels within 8 input voxels of a corrective prompt."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -264,5 +267,5 @@ def _sample_and_box(
             slice(max(0, int((a - low) / scale) - 8), max(0, int((a - low) / scale) + 9))
             for a, (low, _) in zip(prompt.at, box, strict=True)
         )
-        weight[where] = 3.0
+        weight[where] = CORRECTION_WEIGHT
     return Sample(inputs, (wanted >= 0.5).long(), weight, step), box

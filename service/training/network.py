@@ -26,7 +26,7 @@ def architecture() -> dict[str, Any]:
     """Return the ``architecture`` section of plans.json."""
     stages = len(FEATURES)
     return {
-        "network_class_name": "dynamic_network_architectures.architectures.unet.PlainConvUNet",
+        "network_class_name": "delineate.demo_model.network.PromptedUNet",
         "arch_kwargs": {
             "n_stages": stages,
             "features_per_stage": FEATURES,

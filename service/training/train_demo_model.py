@@ -69,12 +69,11 @@ def loss_of(logits: torch.Tensor, sample: Sample) -> tuple[torch.Tensor, float]:
 
 
 class Episodes:
-    """Several interactions at once, taken in turn, so that neighbouring steps differ."""
+    """Several interactions at once; also, PyTorch convolves single small volumes slowly on one thread."""
 
-    def __init__(self, rng: np.random.Generator, pools: list[ScenePool], corrections: float) -> None:
-        self._rng, self._pools, self._corrections = rng, pools, corrections
-        self._running = [self._start(pool) for pool in pools]
-        self._turn = 0
+    def __init__(self, rng: np.random.Generator, pool: ScenePool, corrections: float, count: int) -> None:
+        self._rng, self._pool, self._corrections = rng, pool, corrections
+        self._running = [self._start(pool) for _ in range(count)]
 
     def _start(self, pool: ScenePool) -> tuple[Episode, Sample]:
         while True:
@@ -83,18 +82,17 @@ class Episodes:
             if sample is not None:
                 return episode, sample
 
-    def current(self) -> Sample:
-        """Return the sample to answer now."""
-        return self._running[self._turn][1]
+    def current(self) -> list[Sample]:
+        """Return the samples to answer now: one of each interaction under way, all of one patch size."""
+        return [sample for _, sample in self._running]
 
-    def answer(self, prediction: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
-        """Give the prediction for the current sample and go on to the next interaction."""
-        episode, _ = self._running[self._turn]
-        try:
-            self._running[self._turn] = (episode, episode.send(prediction))
-        except StopIteration:
-            self._running[self._turn] = self._start(self._pools[self._turn])
-        self._turn = (self._turn + 1) % len(self._running)
+    def answer(self, predictions: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
+        """Give the predictions, uint8 ``(N, P, P, P)``, for the current samples and go on."""
+        for turn, prediction in enumerate(predictions):
+            try:
+                self._running[turn] = (self._running[turn][0], self._running[turn][0].send(prediction))
+            except StopIteration:
+                self._running[turn] = self._start(self._pool)
 
 
 def learning_rate(progress: float, peak: float, final: float) -> float:
@@ -103,19 +101,20 @@ def learning_rate(progress: float, peak: float, final: float) -> float:
     return rise * (final + (peak - final) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
 
 
-def train_step(state: State, episodes: Episodes, ema: float) -> tuple[str, float, float]:
-    """Answer one sample, learn from it and pass the answer on.
+def train_step(state: State, episodes: Episodes, ema: float) -> list[tuple[str, float, float]]:
+    """Answer a batch of samples, learn from it and pass the answers on.
 
     Returns
     -------
-    tuple
-        The kind of step, the loss and the Dice of the answer.
+    list
+        For each sample the kind of step, the loss and the Dice of the answer.
     """
-    sample = episodes.current()
-    logits = state.network(sample.inputs[None].contiguous(memory_format=torch.channels_last_3d))
-    loss, hard = loss_of(logits, sample)
+    samples = episodes.current()
+    inputs = torch.stack([sample.inputs for sample in samples])
+    logits = state.network(inputs.contiguous(memory_format=torch.channels_last_3d))
+    losses = [loss_of(logits[n : n + 1], sample) for n, sample in enumerate(samples)]
     state.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    torch.stack([loss for loss, _ in losses]).mean().backward()
     nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
     state.optimizer.step()
     state.steps += 1
@@ -123,8 +122,8 @@ def train_step(state: State, episodes: Episodes, ema: float) -> tuple[str, float
     with torch.no_grad():
         for name, value in state.network.named_parameters():
             state.average[name].lerp_(value, 1 - decay)
-    episodes.answer((logits[0, 1] > logits[0, 0]).to(torch.uint8).numpy())
-    return sample.step, float(loss.detach()), hard
+    episodes.answer((logits[:, 1] > logits[:, 0]).to(torch.uint8).numpy())
+    return [(sample.step, float(loss.detach()), hard) for sample, (loss, hard) in zip(samples, losses, strict=True)]
 
 
 def averaged_weights(state: State) -> dict[str, torch.Tensor]:
@@ -179,8 +178,10 @@ class Stage:
     ----------
     minutes
         Time budget.
-    patches
-        Edges of the network's input in voxels, one for each interaction under way; taken in turn.
+    patch
+        Edge of the network's input in voxels.
+    batch
+        Interactions under way at once, one sample of each in every step.
     corrections
         Mean number of corrective prompts per object.
     rate, final_rate
@@ -190,11 +191,12 @@ class Stage:
     seed
         Seed of scenes and prompts; each further worker adds 1000.
     pool_size
-        Scenes kept in memory for each patch size by each worker.
+        Scenes kept in memory by each worker.
     """
 
     minutes: float
-    patches: tuple[int, ...]
+    patch: int
+    batch: int
     corrections: float
     rate: float
     final_rate: float
@@ -203,7 +205,7 @@ class Stage:
     pool_size: int
 
 
-def train(state: State, stage: Stage, worker: int, after: Callable[[str, float, float], None]) -> None:
+def train(state: State, stage: Stage, worker: int, after: Callable[[list[tuple[str, float, float]]], None]) -> None:
     """Train for the stage's time on one thread.
 
     Parameters
@@ -215,20 +217,20 @@ def train(state: State, stage: Stage, worker: int, after: Callable[[str, float, 
     worker
         Number of this worker; 0 also averages the weights and saves.
     after
-        Called after each step with its kind, loss and Dice.
+        Called after each step with its samples' kinds, losses and Dice.
     """
     torch.set_num_threads(1)
     torch.manual_seed(stage.seed + 1000 * worker)
     rng = np.random.default_rng(stage.seed + 1000 * worker)
-    pools = {patch: ScenePool(rng, stage.pool_size, patch) for patch in stage.patches}
-    episodes = Episodes(rng, [pools[patch] for patch in stage.patches], stage.corrections)
+    pool = ScenePool(rng, stage.pool_size, stage.patch)
+    episodes = Episodes(rng, pool, stage.corrections, stage.batch)
     start = time.monotonic()
     while (progress := (time.monotonic() - start) / (stage.minutes * 60)) < 1:
         for group in state.optimizer.param_groups:
             group["lr"] = learning_rate(progress, stage.rate, stage.final_rate)
-        after(*train_step(state, episodes, stage.ema))
+        after(train_step(state, episodes, stage.ema))
         if state.steps % SCENE_EVERY == 0:
-            list(pools.values())[state.steps // SCENE_EVERY % len(pools)].renew()
+            pool.renew()
 
 
 def help_train(network: nn.Module, optimizer: dict[str, Any], stage: Stage, worker: int) -> None:
@@ -255,10 +257,11 @@ class Reporter:
         self._saved = time.monotonic()
         self._recent: dict[str, list[float]] = {}
 
-    def __call__(self, step: str, loss: float, hard: float) -> None:
+    def __call__(self, answered: list[tuple[str, float, float]]) -> None:
         """Take note of one step."""
-        self._recent.setdefault(step, []).append(hard)
-        self._recent.setdefault("loss", []).append(loss)
+        for step, loss, hard in answered:
+            self._recent.setdefault(step, []).append(hard)
+            self._recent.setdefault("loss", []).append(loss)
         if self._state.steps % 50 == 0:
             summary = " ".join(f"{k} {np.mean(v):.3f}/{len(v)}" for k, v in sorted(self._recent.items()))
             logger.info("%d steps: %s", self._state.steps, summary)
@@ -276,22 +279,19 @@ def main(
     checkpoint: Annotated[Path, typer.Option(help="Resumable checkpoint; read first if it exists.")],
     minutes: Annotated[float, typer.Option(help="Time budget of this stage.")],
     model: Annotated[Path | None, typer.Option(help="Model folder to keep up to date.")] = None,
-    patches: Annotated[
-        str, typer.Option(help="Edges of the network's input, one per interaction under way.")
-    ] = "96,96,96",
+    patch: Annotated[int, typer.Option(help="Edge of the network's input in voxels.")] = 96,
+    batch: Annotated[int, typer.Option(help="Interactions under way at once.")] = 2,
     corrections: Annotated[float, typer.Option(help="Mean corrective prompts per object.")] = 1.5,
     rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-3,
     final_rate: Annotated[float, typer.Option(help="Learning rate at the end.")] = 1e-5,
     ema: Annotated[float, typer.Option(help="Decay of the weight average.")] = 0.997,
     seed: Annotated[int, typer.Option(help="Seed of scenes and prompts.")] = 1,
-    pool_size: Annotated[int, typer.Option(help="Scenes kept in memory for each patch size.")] = 40,
+    pool_size: Annotated[int, typer.Option(help="Scenes kept in memory by each worker.")] = 40,
     workers: Annotated[int, typer.Option(help="Processes of one thread each.")] = 2,
 ) -> None:
     """Train for a given time, then save."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    stage = Stage(
-        minutes, tuple(int(n) for n in patches.split(",")), corrections, rate, final_rate, ema, seed, pool_size
-    )
+    stage = Stage(minutes, patch, batch, corrections, rate, final_rate, ema, seed, pool_size)
     state = load(checkpoint)
     state.network.share_memory()
     context = torch.multiprocessing.get_context("spawn")

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.bare_session import Artifacts, BareSession, load_artifacts
+from tests.engine_cases import KINDS, Kind, Steps, elongated, make_volume, mixed_prompts, never, prompt, scene
+from tests.tiny_model import LICENCE, write_tiny_model
 
 from delineate.adapters.nninteractive.engine import NnInteractiveEngine
 from delineate.adapters.nninteractive.segmenter import NnInteractiveSegmenter, load_segmenter
@@ -25,9 +28,6 @@ from delineate.domain.labelmap import Labelmap, Region
 from delineate.domain.ports import SegmentHistory
 from delineate.domain.prompts import VoxelBox, VoxelPoint, VoxelPrompt, VoxelStroke
 from delineate.domain.volume import Volume
-from tests.bare_session import Artifacts, BareSession, load_artifacts
-from tests.engine_cases import KINDS, Kind, Steps, elongated, make_volume, mixed_prompts, never, prompt, scene
-from tests.tiny_model import LICENCE, write_tiny_model
 
 THREADS = 2
 SMALL = (40, 48, 56)
@@ -45,9 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def segmenter(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NnInteractiveSegmenter]:
     data_dir = tmp_path_factory.mktemp("data")
-    segmenter = load_segmenter(
-        str(folder), licence_accepted=LICENCE, data_dir=data_dir, device="cpu", threads=THREADS
-    )
+    segmenter = load_segmenter(str(folder), licence_accepted=LICENCE, data_dir=data_dir, device="cpu", threads=THREADS)
     yield segmenter
     segmenter.close()
 
@@ -159,7 +157,7 @@ def _cancel(engine: NnInteractiveEngine, history: SegmentHistory, step: VoxelPro
 
     def cancelled() -> bool:
         asked.append(None)
-        return len(asked) > 8
+        return len(asked) > 5
 
     with pytest.raises(PromptCancelled):
         engine.run(history, [step], state="cancelled", seed=1, cancelled=cancelled)
@@ -182,7 +180,7 @@ def test_after_a_cancelled_or_failed_run_the_engine_is_as_if_never_called(
 ) -> None:
     engine, reference = segmenter.open(long, "u"), bare(long)
     steps = Steps(engine, LONG)
-    first, second = prompt("point", (16, 24, 20), 0, include=True), prompt("box", MIDDLE, 1, include=True)
+    first, second = prompt("point", (16, 24, 90), 0, include=False), prompt("box", MIDDLE, 1, include=True)
     disturb(engine, steps.histories[0], prompt("lasso", MIDDLE, 0, include=True))
     assert steps.add(first).equals(reference.prompt([first], SEED))
     disturb(engine, steps.histories[1], prompt("lasso", MIDDLE, 0, include=True))
@@ -194,13 +192,13 @@ def test_previews_lead_to_the_final_labelmap(segmenter: NnInteractiveSegmenter, 
     plain = Steps(segmenter.open(long, "v"), LONG)
     history = plain.histories[0]
     for number, step in enumerate(
-        (prompt("point", MIDDLE, 0, include=True), prompt("point", (16, 24, 75), 0, include=False))
+        (prompt("point", (16, 24, 90), 0, include=False), prompt("point", MIDDLE, 0, include=True))
     ):
         plain.add(step)
         shown: list[Region] = []
         outcome = engine.run(history, [step], state=f"s{number}", seed=SEED, cancelled=never, preview=shown.append)
-        assert len(shown) > 2
         assert outcome.passes == plain.outcomes[-1].passes
+        assert len(shown) > 2 if outcome.passes > 3 else not shown
         after = history.labelmap
         for region in shown:
             assert Box((0, 0, 0), LONG).contains(region.box)
@@ -209,6 +207,7 @@ def test_previews_lead_to_the_final_labelmap(segmenter: NnInteractiveSegmenter, 
         assert after.apply(outcome.change).equals(plain.labelmap), "and the final change after them"
         assert history.labelmap.apply(outcome.change).equals(plain.labelmap), "and the final change alone"
         history = SegmentHistory(f"s{number}", plain.labelmap, (*history.prompts, step))
+    assert plain.outcomes[-1].passes > 3
 
 
 def test_random_draws_belong_to_the_run_even_when_runs_are_parallel(
@@ -223,29 +222,32 @@ def test_random_draws_belong_to_the_run_even_when_runs_are_parallel(
         together[seed] = Steps(segmenter.open(long, f"user {seed}"), LONG).add(step, seed=seed)
 
     threads = [threading.Thread(target=work, args=(seed,)) for seed in seeds]
-    state = np.random.get_state()[1]
+    state = np.random.get_state(legacy=False)["state"]["key"].tolist()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert np.array_equal(state, np.random.get_state()[1]), "the process's own generator is left alone"
+    now = np.random.get_state(legacy=False)["state"]["key"].tolist()
+    assert now == state, "the process's own generator is left alone"
     assert all(together[seed].equals(expected) for seed, expected in zip(seeds, alone, strict=True))
 
 
 def test_engines_on_one_series_share_its_normalised_volume_and_the_last_releases_it(
     segmenter: NnInteractiveSegmenter,
 ) -> None:
+    gc.collect()
+    before = len(segmenter._prepared)
     volume = scene(SMALL, [(BALL, 9)], seed=77)
     again = Volume(volume.plan, volume.voxels.copy())
     other = Volume(volume.plan, volume.voxels + np.float32(1.0))
     engines = [segmenter.open(v, "u") for v in (volume, again, other)]
     pointers = [e._session.preprocessed_image.data_ptr() for e in engines if e._session is not None]
     assert pointers[0] == pointers[1] != pointers[2]
-    assert len(segmenter._prepared) == 2
+    assert len(segmenter._prepared) == before + 2
     for engine in engines:
         engine.close()
     gc.collect()
-    assert len(segmenter._prepared) == 0
+    assert len(segmenter._prepared) == before
     with pytest.raises(SessionClosed):
         Steps(engines[0], SMALL).add(prompt("point", BALL, 0, include=True))
 

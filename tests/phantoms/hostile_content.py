@@ -36,6 +36,16 @@ def rgb() -> HostileSeries:
 
 
 @hostile
+def mixed_photometric_interpretation() -> HostileSeries:
+    series, datasets = plain()
+    datasets[4].PhotometricInterpretation = "MONOCHROME1"
+    uid = series.sop_uids[4]
+    return HostileSeries(
+        tuple(datasets), errors.UnsupportedPixels, {"instances": (uid,)}, (uid, "Photometric Interpretation")
+    )
+
+
+@hostile
 def palette_colour() -> HostileSeries:
     series, datasets = plain()
     datasets[0].PhotometricInterpretation = "PALETTE COLOR"

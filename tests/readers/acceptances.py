@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from pydicom.uid import generate_uid
-from tests.phantoms import PhantomSeries, SeveralVolumes
+from tests.phantoms import PhantomSeries
 
 from delineate.domain.geometry import VolumeGeometry
 from delineate.domain.labelmap import Labelmap
@@ -57,7 +57,12 @@ def segment_of(mask: Mask, number: int = 1, **changes: Any) -> AcceptedSegment:
         colour=COLOURS[(number - 1) % len(COLOURS)],
     )
     uid = generate_uid(entropy_srcs=["tracking", str(number)])
-    given = {"description": description, "tracking_id": f"finding {number}", "tracking_uid": uid, "manual": False}
+    given: dict[str, Any] = {
+        "description": description,
+        "tracking_id": f"finding {number}",
+        "tracking_uid": uid,
+        "manual": False,
+    }
     return AcceptedSegment(number=number, labelmap=Labelmap.from_array(mask), **(given | changes))
 
 
@@ -88,8 +93,3 @@ def blob(shape: tuple[int, int, int], centre: tuple[float, float, float], radius
 def noise(shape: tuple[int, int, int], seed: int) -> Mask:
     """Return random voxels: half of all, in every slice, row and column, touching every edge."""
     return np.asarray(np.random.default_rng(seed).random(shape) < 0.5)
-
-
-def headers_of(series: PhantomSeries | SeveralVolumes) -> list[dict[str, Any]]:
-    """Return the series' headers as an archive's metadata gives them."""
-    return series.headers()

@@ -18,7 +18,9 @@ def position_masks(seg: bytes, series: PhantomSeries) -> dict[int, Mask]:
     """Return each segment by the positions of its frames; frames have to reference the image at their position."""
     dataset = pydicom.dcmread(io.BytesIO(seg))
     masks: dict[int, Mask] = {}
-    for frame, (group, voxels) in enumerate(zip(dataset.PerFrameFunctionalGroupsSequence, _frames(dataset), strict=True)):
+    for frame, (group, voxels) in enumerate(
+        zip(dataset.PerFrameFunctionalGroupsSequence, _frames(dataset), strict=True)
+    ):
         k = _slice_of(dataset, group, series)
         if dataset.SegmentationType == "LABELMAP":
             numbers = [int(n) for n in np.unique(voxels) if n]
@@ -55,7 +57,7 @@ def _slice_of(dataset: Dataset, group: Dataset, series: PhantomSeries) -> int:
     directions = [float(v) for v in plane.ImageOrientationPatient]
     assert np.allclose([directions[3:], directions[:3]], geometry.directions[1:], atol=1e-4)
     position = [float(v) for v in group.PlanePositionSequence[0].ImagePositionPatient]
-    k, j, i = geometry.to_continuous([position])[0]
+    k, j, i = geometry.to_continuous([position])[0].tolist()
     assert abs(k - round(k)) < SLICE_TOLERANCE
     assert abs(j) < 1e-2
     assert abs(i) < 1e-2
@@ -64,4 +66,4 @@ def _slice_of(dataset: Dataset, group: Dataset, series: PhantomSeries) -> int:
     expected = series.slices[round(k)]
     assert (source.ReferencedSOPInstanceUID, int(source.get("ReferencedFrameNumber", 1))) == expected
     assert ("ReferencedFrameNumber" in source) == series.spec.multiframe
-    return int(round(k))
+    return int(np.rint(k))

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pydicom
 from pydicom import Dataset
-from pydicom.pixels import pixel_array
-from tests.phantoms import PhantomSeries, SeveralVolumes
+from pydicom.pixels.utils import pixel_array
+from tests.phantoms import PhantomSeries
 from tests.readers.acceptances import Mask
 
 HERE = Path(__file__).parent
@@ -52,11 +52,9 @@ def can_read() -> bool:
     return shutil.which("node") is not None and (HERE / "node_modules").is_dir()
 
 
-def read_segs(
-    jobs: Sequence[tuple[bytes, PhantomSeries, Sequence[Dataset]]], folder: Path
-) -> list[OhifReadings]:
+def read_segs(jobs: Sequence[tuple[bytes, PhantomSeries, Sequence[Dataset]]], folder: Path) -> list[OhifReadings]:
     """Read SEGs in one node process; each job is the SEG, its source's truth and the images in the viewer's stack."""
-    manifest = []
+    manifest: list[dict[str, Any]] = []
     for n, (seg, _, datasets) in enumerate(jobs):
         path = folder / f"{n}.dcm"
         path.write_bytes(seg)
@@ -69,9 +67,7 @@ def read_segs(
         raise RuntimeError(done.stderr)
     results = json.loads(done.stdout)
     return [
-        OhifReadings(
-            **{name: _reading(result[name], series, job["images"]) for name in ("whole", "frames", "buffer")}
-        )
+        OhifReadings(**{name: _reading(result[name], series, job["images"]) for name in ("whole", "frames", "buffer")})
         for result, job, (_, series, _) in zip(results, manifest, jobs, strict=True)
     ]
 
@@ -93,7 +89,7 @@ def _images(dataset: Dataset) -> list[dict[str, Any]]:
         "columns": dataset.Columns,
     }
     if "PerFrameFunctionalGroupsSequence" not in dataset:
-        place = {
+        place: dict[str, Any] = {
             "position": [float(v) for v in dataset.ImagePositionPatient],
             "orientation": [float(v) for v in dataset.ImageOrientationPatient],
             "spacing": [float(v) for v in dataset.PixelSpacing],

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -26,8 +27,10 @@ def dcmqi_masks(seg: bytes, series: PhantomSeries) -> dict[int, Mask]:
         folder = Path(name)
         (folder / "seg.dcm").write_bytes(seg)
         program = Path(sys.executable).with_name("segimage2itkimage")
-        arguments = ["--inputDICOM", folder / "seg.dcm", "--outputDirectory", folder, "--prefix", "s", "-t", "nrrd"]
-        done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+        where = ["--inputDICOM", str(folder / "seg.dcm"), "--outputDirectory", str(folder)]
+        done = subprocess.run(
+            [program, *where, "--prefix", "s", "-t", "nrrd"], capture_output=True, text=True, check=False
+        )
         if done.returncode != 0:
             raise AssertionError(done.stdout + done.stderr)
         images = {int(file.stem.removeprefix("s-")): SimpleITK.ReadImage(file) for file in folder.glob("s-*.nrrd")}
@@ -42,8 +45,9 @@ def _on_grid(image: SimpleITK.Image, series: PhantomSeries) -> Mask:
     """Place an image's non-zero voxels on the source's grid."""
     geometry = plan_of(series).geometry
     found = np.argwhere(SimpleITK.GetArrayFromImage(image))[:, ::-1]
-    direction = np.array(image.GetDirection()).reshape(3, 3)
-    positions = np.array(image.GetOrigin()) + (found * np.array(image.GetSpacing())) @ direction.T
+    placed: Any = image
+    direction = np.array(placed.GetDirection()).reshape(3, 3)
+    positions = np.array(placed.GetOrigin()) + (found * np.array(placed.GetSpacing())) @ direction.T
     continuous = geometry.to_continuous(positions)
     index = geometry.to_index(positions)
     assert not found.size or np.abs(continuous - index).max() < CENTRE_TOLERANCE_VOXELS
@@ -58,8 +62,7 @@ def dciodvfy_errors(instance: bytes) -> list[str]:
     with tempfile.TemporaryDirectory() as name:
         file = Path(name, "instance.dcm")
         file.write_bytes(instance)
-        done = subprocess.run(["dciodvfy", file], capture_output=True, text=True, check=False)
-    return re.findall(r"^Error.*$", done.stdout + done.stderr, re.MULTILINE)
+        return _errors("dciodvfy", file)
 
 
 def dcentvfy_errors(instances: Sequence[bytes]) -> list[str]:
@@ -68,5 +71,9 @@ def dcentvfy_errors(instances: Sequence[bytes]) -> list[str]:
         files = [Path(name, f"{n}.dcm") for n in range(len(instances))]
         for file, instance in zip(files, instances, strict=True):
             file.write_bytes(instance)
-        done = subprocess.run(["dcentvfy", *files], capture_output=True, text=True, check=False)
+        return _errors("dcentvfy", *files)
+
+
+def _errors(program: str, *files: Path) -> list[str]:
+    done = subprocess.run([program, *files], capture_output=True, text=True, errors="replace", check=False)
     return re.findall(r"^Error.*$", done.stdout + done.stderr, re.MULTILINE)

@@ -32,7 +32,7 @@ def made(encoding: str = "BINARY", *, shape: tuple[int, int, int] = (12, 20, 24)
 
 
 SENT = made()
-LABELMAP = made("LABELMAP")
+LABELMAP = made("LABELMAP", shape=(12, 64, 72))
 
 
 def changed(change: Callable[[FileDataset], object], sent: bytes = SENT) -> bytes:

@@ -129,6 +129,11 @@ def test_the_instance_says_what_made_it_and_when() -> None:
     assert max(len(str(e.value)) for e in seg if e.VR == "LO") <= 64
 
 
+def test_a_long_series_description_is_cut() -> None:
+    series = make_series()
+    assert parsed(encode(series, accept(series, series_description="x" * 70 + "\\"))).SeriesDescription == "x" * 64
+
+
 def test_dates_are_in_the_sources_time_zone() -> None:
     series = make_series()
     for dataset in series.datasets:

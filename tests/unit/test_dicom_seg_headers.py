@@ -11,7 +11,7 @@ import pytest
 from pydicom import Dataset
 from tests.phantoms import PhantomSeries, make_kind, make_series
 from tests.readers.acceptances import acceptance_of
-from tests.readers.cases import CASES, two
+from tests.readers.cases import CASES, Case, two
 
 from delineate.adapters.dicom_seg import DicomSegCodec
 from delineate.domain.errors import SeriesChanged
@@ -26,8 +26,9 @@ def seg_of(series: PhantomSeries, headers: Headers) -> pydicom.FileDataset:
 
 
 @pytest.mark.parametrize("case", NAMED, ids=lambda case: case.name)
-def test_names_survive_the_change_of_character_set(case: Any) -> None:
-    seg = seg_of(case.series(), case.series().headers())
+def test_names_survive_the_change_of_character_set(case: Case) -> None:
+    series = case.series()
+    seg = seg_of(series, series.headers())
     assert seg.SpecificCharacterSet == "ISO_IR 192"
     assert str(seg.PatientName) == case.options["patient_name"]
 
@@ -35,7 +36,6 @@ def test_names_survive_the_change_of_character_set(case: Any) -> None:
 def test_patient_and_study_are_the_archives() -> None:
     series = make_series()
     headers = series.headers()
-    headers[0]["00100020"] = {"vr": "LO", "Value": ["CORRECTED"]}
     for header in headers:
         header["00100020"] = {"vr": "LO", "Value": ["CORRECTED"]}
         header["00081030"] = {"vr": "LO", "Value": ["Abdomen"]}
@@ -68,7 +68,11 @@ def test_bulk_data_private_and_foreign_attributes_do_no_harm() -> None:
         header["00104000"] = {"vr": "LT", "BulkDataURI": "http://archive/bulk/2"}
         header["00420011"] = {"vr": "OB", "InlineBinary": "AAAA"}
         header["00200013"] = {"vr": "IS", "Value": [None]}
-    assert "PatientComments" not in seg_of(series, headers)
+        header["00101020"] = {"vr": "DS", "Value": ["tall"]}
+        header["00080090"] = {"vr": "PN", "Value": [{"Alphabetic": "Referrer^A"}]}
+    seg = seg_of(series, headers)
+    assert "PatientComments" not in seg
+    assert seg.ReferringPhysicianName == "Referrer^A"
 
 
 def test_unknown_sop_classes_and_series_numbers() -> None:

@@ -66,6 +66,12 @@ def test_a_reversed_box_is_refused() -> None:
         Box((0, 5, 0), (1, 4, 1))
 
 
+@pytest.mark.parametrize("bounds", [[[0, 2**70], [0, 1], [0, 1]], [[0, 1], [0, 1]], [[0, 1], [0, 1], [0]], []])
+def test_bounds_that_are_no_box_are_refused(bounds: list[list[int]]) -> None:
+    with pytest.raises(ValueError):
+        Box.from_bounds(bounds)
+
+
 def test_boxes() -> None:
     box = Box.from_bounds([[1, 2], [3, 5], [4, 4]])
     assert box.is_empty

@@ -265,7 +265,8 @@ class VolumeChoiceRequired(SeriesError):
     """The series holds several volumes; the caller has to choose one."""
 
     volumes: tuple[dict[str, object], ...]
-    """Of each volume: ``id`` (the selector), ``label`` (what tells it apart), ``instances`` (how many images)."""
+    """Of each volume: ``id`` (the selector), ``label`` (what tells it apart), ``instances`` (how many images) and
+    ``sop_instance_uid`` (one of them)."""
 
     @property
     def detail(self) -> str:  # noqa: D102

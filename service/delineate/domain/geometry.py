@@ -73,8 +73,11 @@ class Box:
 
     @classmethod
     def from_bounds(cls, bounds: npt.ArrayLike) -> Box:
-        """Make a box from ``[[k0, k1], [j0, j1], [i0, i1]]``."""
-        array = np.asarray(bounds, dtype=np.int64)
+        """Make a box from ``[[k0, k1], [j0, j1], [i0, i1]]``; ValueError if that is no box."""
+        try:
+            array = np.asarray(bounds, dtype=np.int64)
+        except OverflowError as error:
+            raise ValueError("a box has bounds of at most 64 bits") from error
         (k0, k1), (j0, j1), (i0, i1) = array.tolist()
         return cls((k0, j0, i0), (k1, j1, i1))
 

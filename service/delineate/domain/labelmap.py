@@ -21,6 +21,9 @@ surface) to two fifths (smooth) fewer bytes, level 4 is no smaller. A box whose 
 voxels along i) takes half the time and up to half the bytes.
 """
 
+MAX_VOXELS = 2**30
+"""That are ever unpacked: a few kilobytes could otherwise ask for more memory than there is."""
+
 
 def pack(voxels: Voxels) -> bytes:
     """Encode voxels as ``bits-deflate``: C order, 1 bit each, most significant first, no row padding, raw deflate."""
@@ -36,9 +39,11 @@ def unpack(data: bytes, shape: tuple[int, int, int]) -> Voxels:
     Raises
     ------
     ValueError
-        If the data does not decode to exactly that many voxels.
+        If the data does not decode to exactly that many voxels, or the shape has more than MAX_VOXELS.
     """
     count = math.prod(shape)
+    if count > MAX_VOXELS:
+        raise ValueError(f"{count} voxels are more than {MAX_VOXELS}")
     expected = (count + 7) // 8
     decompressor = zlib.decompressobj(-zlib.MAX_WBITS)
     try:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import DataElement, Dataset, FileDataset, dcmread
 from pydicom.multival import MultiValue
-from pydicom.pixels import iter_pixels
+from pydicom.pixels.utils import iter_pixels
 from pydicom.tag import BaseTag
 
 from delineate.domain.errors import StoredDifferently

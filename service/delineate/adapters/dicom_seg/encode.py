@@ -13,6 +13,7 @@ from delineate.adapters.dicom_seg.identification import (
     MANUFACTURER,
     content_description,
     device_serial_number,
+    long_string,
     person_name,
     segment_descriptions,
     series_number,
@@ -57,9 +58,7 @@ def _empty_frames(acceptance: Acceptance, used: Sequence[Sequence[int]]) -> list
     return empty_frames([sorted({k for own in used for k in own})], slices, rows * columns * bits)
 
 
-def _segmentation(
-    acceptance: Acceptance, series: SourceSeries, slices: Sequence[int], pixels: Pixels
-) -> Segmentation:
+def _segmentation(acceptance: Acceptance, series: SourceSeries, slices: Sequence[int], pixels: Pixels) -> Segmentation:
     segmentation = Segmentation(
         source_images=[series.stand_in(slices)],
         pixel_array=pixels,
@@ -77,7 +76,7 @@ def _segmentation(
         content_description=content_description(acceptance.segments, acceptance.model),
         transfer_syntax_uid=ExplicitVRLittleEndian,
         specific_character_set=CHARACTER_SET,
-        series_description=acceptance.series_description,
+        series_description=long_string(acceptance.series_description),
     )
     segmentation.ContentCreatorName = person_name(acceptance.creator)
     if acceptance.encoding == "LABELMAP":

@@ -11,7 +11,7 @@ from highdicom.seg import SegmentDescription
 from highdicom.sr import CodedConcept
 from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
-from pydicom.valuerep import PersonName
+from pydicom.valuerep import DT, PersonName
 
 from delineate import __version__
 from delineate.domain import segment as domain
@@ -77,9 +77,9 @@ def _concept(concept: domain.CodedConcept) -> CodedConcept:
 def _algorithm(model: ModelInfo) -> AlgorithmIdentificationSequence:
     """Return the Segmentation Algorithm Identification Sequence (PS3.3 10.16, Algorithm Identification macro)."""
     return AlgorithmIdentificationSequence(
-        name=_long_string(model.name),
+        name=long_string(model.name),
         family=codes.DCM.ArtificialIntelligence,
-        version=_long_string(model.version),
+        version=long_string(model.version),
         source=MANUFACTURER,
         parameters={
             "model": model.id,
@@ -105,7 +105,7 @@ def content_description(segments: Sequence[AcceptedSegment], model: ModelInfo) -
 def device_serial_number(model: ModelInfo) -> str:
     """Name the device: the software has no serial number, its model's weights tell installations apart."""
     digest = f"-{model.weights_sha256[:SERIAL_NUMBER_DIGITS]}"
-    return _long_string(model.id)[: MAX_LONG_STRING - len(digest)] + digest
+    return long_string(model.id)[: MAX_LONG_STRING - len(digest)] + digest
 
 
 def software_versions() -> str:
@@ -153,7 +153,7 @@ def stamp(segmentation: SOPClass, acceptance: Acceptance) -> None:
         setattr(segmentation, f"{what}Date", date)
         setattr(segmentation, f"{what}Time", time)
     for equipment in segmentation.ContributingEquipmentSequence:
-        equipment.ContributionDateTime = date + time
+        equipment.ContributionDateTime = DT(date + time)
     organization = generate_uid(entropy_srcs=[acceptance.sop_instance_uid, "dimension organization"])
     for item in (*segmentation.DimensionOrganizationSequence, *segmentation.DimensionIndexSequence):
         item.DimensionOrganizationUID = organization
@@ -167,5 +167,6 @@ def _in_zone(moment: datetime, offset: object) -> datetime:
     return moment.astimezone(zone)
 
 
-def _long_string(text: str) -> str:
+def long_string(text: str) -> str:
+    """Return what a Long String can hold of a text (PS3.5 6.2)."""
     return "".join(c for c in text if c.isprintable() and c != "\\")[:MAX_LONG_STRING]

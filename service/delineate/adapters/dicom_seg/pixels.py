@@ -77,9 +77,7 @@ def pixels_to_encode(
     return pixels
 
 
-def _place(
-    segment: AcceptedSegment, slices: Sequence[int]
-) -> tuple[npt.NDArray[np.bool_], tuple[slice, slice, slice]]:
+def _place(segment: AcceptedSegment, slices: Sequence[int]) -> tuple[npt.NDArray[np.bool_], tuple[slice, slice, slice]]:
     """Return a segment's voxels in its box, and where they lie among the given slices."""
     region = segment.labelmap.region
     first, stop = region.box.start[0], region.box.stop[0]

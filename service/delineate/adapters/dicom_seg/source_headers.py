@@ -7,6 +7,7 @@ Character Set it lists (PS3.18 F.2.1), which is why the segmentation is written 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,8 +23,13 @@ from delineate.domain.errors import SeriesChanged
 from delineate.domain.ports import DicomJson
 from delineate.domain.volume import SliceSource, VolumePlan
 
+_logger = logging.getLogger(__name__)
+
 POSITION_TOLERANCE_VOXELS = 0.25
 """A header position further than this from the plan's, along any voxel axis, is another image than the planned one."""
+
+FRAMES_GROUP = 0x5200
+"""Group of the functional groups; only frames and pixels come after it."""
 
 STAND_IN_UID = "2.25.1"
 """SOP Instance UID of the source's stand-in inside highdicom; never written."""
@@ -164,9 +170,9 @@ class SourceSeries:
         """
         source = Dataset()
         for tag, element in self.first.items():
-            if _is_plain(tag, element):
-                source.update(Dataset.from_json({tag: element}, bulk_data_uri_handler=lambda *_: None))
-        source.SOPClassUID = EnhancedCTImageStorage  # known to highdicom, and of the same patient and study modules as any image
+            source.update(_parsed(tag, element))
+        # Known to highdicom, and of the same patient and study modules as any image.
+        source.SOPClassUID = EnhancedCTImageStorage
         segmentation.copy_patient_and_study_information(source)
         for keyword in TYPE_2:
             if keyword not in segmentation:
@@ -217,13 +223,13 @@ def _check_places(series: SourceSeries) -> None:
     expected = np.zeros((slices + 1, 3))
     expected[:slices, 0] = np.arange(slices)
     expected[slices] = (0, rows - 1, columns - 1)
-    positions = [image.position for image in series.images]
+    positions = np.array([image.position for image in series.images])
     orientation, spacing = series.in_plane()
     if len(orientation) != 6 or len(spacing) != 2:
         raise SeriesChanged(series.plan.series_instance_uid)
     along_row = np.array(orientation[:3]) * spacing[1] * (columns - 1)
     along_column = np.array(orientation[3:]) * spacing[0] * (rows - 1)
-    actual = geometry.to_continuous([*positions, positions[0] + along_row + along_column])
+    actual = geometry.to_continuous(np.vstack([positions, positions[0] + along_row + along_column]))
     if not np.abs(actual - expected).max() <= POSITION_TOLERANCE_VOXELS:
         raise SeriesChanged(series.plan.series_instance_uid)
 
@@ -248,12 +254,16 @@ def _position_group(position: tuple[float, float, float]) -> Dataset:
     return group
 
 
-def _is_plain(tag: str, element: object) -> bool:
-    """Whether an element of a header is standard, and not bulk data, pixels or frames."""
-    if not isinstance(element, Mapping) or "BulkDataURI" in element or "InlineBinary" in element:
-        return False
+def _parsed(tag: str, element: Mapping[str, Any]) -> Dataset:
+    """Return a header's element as a data set; an empty one if it is private, bulk data, frames or malformed."""
     group = int(tag[:4], 16)
-    return group % 2 == 0 and group < 0x5200 and element.get("vr") not in ("OB", "OW", "UN")
+    if group % 2 or group >= FRAMES_GROUP or "BulkDataURI" in element or "InlineBinary" in element:
+        return Dataset()
+    try:
+        return Dataset.from_json({tag: element}, bulk_data_uri_handler=lambda *_: None)
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+        _logger.warning("attribute %s of a source header is malformed: %s", tag, type(error).__name__)
+        return Dataset()
 
 
 def _plain(number: float) -> float:

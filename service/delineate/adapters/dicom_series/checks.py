@@ -20,6 +20,7 @@ from delineate.domain.errors import (
     MixedOrientations,
     MixedPixelSpacing,
     SeveralFramesOfReference,
+    UnsupportedPixels,
 )
 
 T = TypeVar("T", bound=Hashable)
@@ -41,7 +42,8 @@ def check_images_agree(images: Sequence[Image]) -> None:
 
     Raises
     ------
-    MissingGeometry, InvalidOrientation, SeveralFramesOfReference, MixedOrientations, MixedMatrix, MixedPixelSpacing
+    MissingGeometry, InvalidOrientation, SeveralFramesOfReference, MixedOrientations, MixedMatrix, MixedPixelSpacing,
+    UnsupportedPixels
         Each with the SOP Instance UIDs at fault.
     """
     _check_complete(images)
@@ -50,6 +52,7 @@ def check_images_agree(images: Sequence[Image]) -> None:
     _check_same_orientation(images)
     _check_matrix(images)
     _check_pixel_spacing(images)
+    _check_photometric(images)
 
 
 def _check_complete(images: Sequence[Image]) -> None:
@@ -93,6 +96,13 @@ def _check_pixel_spacing(images: Sequence[Image]) -> None:
     deviating = _deviating(images, lambda image: image.pixel_spacing or (), is_same)
     if deviating:
         raise MixedPixelSpacing(unique_instances(deviating))
+
+
+def _check_photometric(images: Sequence[Image]) -> None:
+    """Refuse images some of which are white where the others are black: their values would not compare."""
+    deviating = _deviating(images, lambda image: image.photometric, lambda one, other: one == other)
+    if deviating:
+        raise UnsupportedPixels(unique_instances(deviating), "Photometric Interpretation differs inside the series")
 
 
 def _deviating(images: Sequence[Image], read: Callable[[Image], T], is_same: Callable[[T, T], bool]) -> list[Image]:

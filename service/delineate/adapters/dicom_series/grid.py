@@ -80,7 +80,7 @@ def _check_no_duplicates(placement: Placement) -> None:
 def _single_step(placement: Placement) -> Floats:
     """Return the extent of a lone slice; nothing but Slice Thickness tells it."""
     thickness = placement.images[0].slice_thickness
-    if thickness is None or thickness <= 0:
+    if thickness is None:
         raise MissingGeometry(unique_instances(placement.images), ("SliceThickness",))
     return placement.normal * thickness
 
@@ -113,12 +113,12 @@ def _common_shear(placement: Placement, steps: Floats, advances: Floats) -> Floa
         If a slice is shifted more, or less, than the others.
     """
     in_plane = steps - np.outer(advances, placement.normal)
-    shear = np.median(in_plane / advances[:, np.newaxis], axis=0)
-    odd = np.linalg.norm(in_plane - np.outer(advances, shear), axis=1) > _in_plane_tolerance_mm(placement)
+    usual = np.median(in_plane / advances[:, np.newaxis], axis=0)
+    odd = np.linalg.norm(in_plane - np.outer(advances, usual), axis=1) > _in_plane_tolerance_mm(placement)
     if odd.any():
         distances = np.linalg.norm(steps, axis=1)
         raise NonUniformSpacing(_beside(placement.images, odd), tuple(distances.tolist()))
-    return np.asarray(shear)
+    return np.asarray(in_plane.sum(axis=0) / advances.sum())  # over the whole length, rounding counts least
 
 
 def _check_spacing(placement: Placement, advances: Floats) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from delineate.adapters.dicom_series.functional_groups import FunctionalGroups
-from delineate.adapters.dicom_series.json_model import Item, integer, number, numbers, text
+from delineate.adapters.dicom_series.json_model import Item, integer, numbers, text
 from delineate.adapters.dicom_series.traits import Traits, traits_of
 from delineate.domain.errors import MissingGeometry, NotAnImage, UnsupportedPixels
 
@@ -24,6 +24,13 @@ NOT_OF_A_VOLUME = {
     "1.2.840.10008.5.1.4.1.1.481.2": "RT Dose",
 }
 """SOP classes that have Rows and Columns and yet are no images to segment."""
+
+
+LARGEST_MM = 1e6
+"""A coordinate or distance beyond a kilometre is no position in a patient."""
+
+SMALLEST_MM = 1e-6
+"""A distance below a nanometre is none between pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,7 @@ class Image:
     """Millimetres between rows, then between columns."""
     slice_thickness: float | None
     frame_of_reference_uid: str | None
-    multiframe: bool
+    photometric: str | None
     traits: Traits
 
 
@@ -127,19 +134,22 @@ def _images_of_instance(header: Item) -> Iterator[Image]:
             frame_number=n + 1,
             rows=integer(header, "Rows") or 0,
             columns=integer(header, "Columns") or 0,
-            position=_exactly(3, numbers(groups.group(n, "PlanePositionSequence"), "ImagePositionPatient")),
-            orientation=_exactly(6, numbers(groups.group(n, "PlaneOrientationSequence"), "ImageOrientationPatient")),
-            pixel_spacing=_positive(_exactly(2, numbers(measures, "PixelSpacing"))),
-            slice_thickness=number(measures, "SliceThickness"),
+            position=_sound(3, numbers(groups.group(n, "PlanePositionSequence"), "ImagePositionPatient")),
+            orientation=_sound(6, numbers(groups.group(n, "PlaneOrientationSequence"), "ImageOrientationPatient")),
+            pixel_spacing=_distances(2, numbers(measures, "PixelSpacing")),
+            slice_thickness=(_distances(1, numbers(measures, "SliceThickness")) or (None,))[0],
             frame_of_reference_uid=text(header, "FrameOfReferenceUID"),
-            multiframe=frames > 1,
+            photometric=text(header, "PhotometricInterpretation"),
             traits=traits_of(header, groups, n),
         )
 
 
-def _exactly(count: int, found: tuple[float, ...] | None) -> tuple[float, ...] | None:
-    return found if found is not None and len(found) == count else None
+def _sound(count: int, found: tuple[float, ...] | None) -> tuple[float, ...] | None:
+    """Return so many numbers of a believable size, or None."""
+    return found if found and len(found) == count and max(map(abs, found)) <= LARGEST_MM else None
 
 
-def _positive(found: tuple[float, ...] | None) -> tuple[float, ...] | None:
-    return found if found is not None and min(found) > 0 else None
+def _distances(count: int, found: tuple[float, ...] | None) -> tuple[float, ...] | None:
+    """Return so many distances of a believable size, or None."""
+    sound = _sound(count, found)
+    return sound if sound and min(sound) >= SMALLEST_MM else None

@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 
 from delineate.adapters.dicom_series.checks import check_images_agree
 from delineate.adapters.dicom_series.grid import geometry_of
-from delineate.adapters.dicom_series.images import colour_fault, images_of
+from delineate.adapters.dicom_series.images import colour_fault, images_of, unique_instances
 from delineate.adapters.dicom_series.json_model import text
 from delineate.adapters.dicom_series.pixels import decoded_frames, number_of_frames, unusable
 from delineate.adapters.dicom_series.placement import Placement
@@ -75,7 +75,8 @@ class DicomSeriesReader:
         placement = Placement.of(chosen.images)
         geometry = geometry_of(placement)
         if np.prod(geometry.shape, dtype=float) > self._max_voxels:
-            raise UnsupportedPixels((), f"the volume of {geometry.shape} voxels is larger than {self._max_voxels}")
+            reason = f"the volume of {geometry.shape} voxels is larger than {self._max_voxels}"
+            raise UnsupportedPixels(unique_instances(chosen.images), reason)
         return VolumePlan(
             study_instance_uid=text(headers[0], "StudyInstanceUID") or "",
             series_instance_uid=text(headers[0], "SeriesInstanceUID") or "",

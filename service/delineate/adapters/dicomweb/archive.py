@@ -28,6 +28,7 @@ from delineate.domain.errors import (
     ArchiveProtocol,
     SeriesIncomplete,
     SeriesNotFound,
+    StoreRefused,
 )
 from delineate.domain.ports import DicomJson, Progress, StoreReceipt
 
@@ -104,14 +105,17 @@ class DicomWebArchive:
             If the answer is not in the DICOM JSON model.
         """
         _check_uids(study_instance_uid, series_instance_uid)
-        found = self._connection.call(
-            lambda: self._connection.client.retrieve_series_metadata(study_instance_uid, series_instance_uid)
-        )
+
+        def request() -> list[DicomJson]:
+            found = self._connection.client.retrieve_series_metadata(study_instance_uid, series_instance_uid)
+            if not all(isinstance(header, dict) and SOP_INSTANCE_UID_KEY in header for header in found):
+                raise ValueError("metadata without SOP Instance UIDs")
+            return list(found)
+
+        found = self._connection.call(request)
         if not found:
             raise SeriesNotFound(f"The archive at {self._connection.url} has no such series.")
-        if not all(isinstance(header, dict) and SOP_INSTANCE_UID_KEY in header for header in found):
-            raise ArchiveProtocol(f"The archive at {self._connection.url} gave metadata without SOP Instance UIDs.")
-        return list(found)
+        return found
 
     def instances(
         self, study_instance_uid: str, series_instance_uid: str, sop_instance_uids: Sequence[str], progress: Progress
@@ -234,7 +238,10 @@ class DicomWebArchive:
             )
             return receipt_of(response, connection.url)
 
-        return connection.call(request)
+        try:
+            return connection.call(request)
+        except ArchiveProtocol as fault:  # not DICOMweb, and will not be
+            raise StoreRefused(fault.text) from fault
 
 
 class _Tally:

@@ -43,7 +43,7 @@ def translated(archive: str) -> Iterator[None]:
     """
     try:
         yield
-    except (requests.RequestException, MalformedMultipartError, ValueError, KeyError, TypeError) as error:
+    except (requests.RequestException, MalformedMultipartError, ValueError, LookupError, TypeError) as error:
         fault = fault_of(error, archive)
         _log.debug("archive: %s (%s)", type(fault).__name__, type(error).__name__)
         raise fault from error

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from delineate.adapters.nninteractive.network_proxy import NetworkTurns
 from delineate.adapters.nninteractive.package import guarded
@@ -62,22 +63,10 @@ class NnInteractiveEngine:
         for prompt in prompts:
             session.check(prompt)
         started = time.perf_counter()
-        previews = Previews(history.labelmap, preview) if preview is not None else None
-        self._turns.start(cancelled, previews.passed if previews is not None else None)
-        session.watcher = previews
-        try:
-            with guarded(seed):
-                self._go_to(session, history)
-                self._state = None
-                change = _predict(session, history.labelmap, prompts)
-                if previews is not None:
-                    previews.finish(session.voxels)
-        except DelineateError:
-            raise
-        except Exception as error:
-            raise PredictionFailed(
-                f"The model failed ({type(error).__name__}: {error}); nothing was changed."
-            ) from error
+        with self._followed(session, history.labelmap, cancelled, preview), guarded(seed):
+            self._go_to(session, history)
+            self._state = None
+            change = _predict(session, history.labelmap, prompts)
         self._state = state
         return StepOutcome(change, self._turns.passes, (time.perf_counter() - started) * 1000)
 
@@ -85,6 +74,33 @@ class NnInteractiveEngine:
         """Release the session's memory; the volume goes with its last engine."""
         self._session = None
         self._state = None
+
+    @contextmanager
+    def _followed(
+        self,
+        session: EngineSession,
+        before: Labelmap,
+        cancelled: Callable[[], bool],
+        preview: Callable[[Region], None] | None,
+    ) -> Iterator[None]:
+        """Let a run be cancelled and shown, and translate what goes wrong in it."""
+        turns = self._turns
+        previews = Previews(before, preview) if preview is not None else None
+        session.watcher = previews
+        turns.cancelled, turns.passes = cancelled, 0
+        turns.passed = previews.passed if previews is not None else None
+        try:
+            yield
+            if previews is not None:
+                previews.finish(session.voxels)
+        except DelineateError:
+            raise
+        except Exception as error:
+            raise PredictionFailed(
+                f"The model failed ({type(error).__name__}: {error}); the segment is as it was before."
+            ) from error
+        finally:
+            session.watcher = turns.cancelled = turns.passed = None
 
     def _go_to(self, session: EngineSession, history: SegmentHistory) -> None:
         if self._state == history.state:

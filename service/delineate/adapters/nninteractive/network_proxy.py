@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 
@@ -12,14 +12,6 @@ from delineate.domain.errors import PromptCancelled
 
 Network = Callable[[torch.Tensor], torch.Tensor]
 """From input (1, channels, k, j, i) to logits (1, 2, k, j, i)."""
-
-
-def _never() -> bool:
-    return False
-
-
-def _unwatched(logits: torch.Tensor) -> None:
-    del logits
 
 
 @dataclass(slots=True)
@@ -33,26 +25,23 @@ class NetworkTurns:
     passed
         Called with each pass's logits, on the engine's thread.
     passes
-        How many passes there were since `start`.
+        How many passes there were since it was last set to 0.
     """
 
     network: Network
     scheduler: PassScheduler
     user: str
-    cancelled: Callable[[], bool] = _never
-    passed: Callable[[torch.Tensor], None] = _unwatched
-    passes: int = field(default=0, init=False)
-
-    def start(self, cancelled: Callable[[], bool], passed: Callable[[torch.Tensor], None] | None) -> None:
-        """Begin a run."""
-        self.cancelled, self.passed, self.passes = cancelled, passed or _unwatched, 0
+    cancelled: Callable[[], bool] | None = None
+    passed: Callable[[torch.Tensor], None] | None = None
+    passes: int = 0
 
     def __call__(self, patch: torch.Tensor) -> torch.Tensor:
         """Return the network's answer, once it is the user's turn."""
         self._check()
         logits = self.scheduler.run(self.user, lambda: self._forward(patch))
         self.passes += 1
-        self.passed(logits)
+        if self.passed is not None:
+            self.passed(logits)
         return logits
 
     def _forward(self, patch: torch.Tensor) -> torch.Tensor:
@@ -64,5 +53,5 @@ class NetworkTurns:
         return logits
 
     def _check(self) -> None:
-        if self.cancelled():
+        if self.cancelled is not None and self.cancelled():
             raise PromptCancelled("The prompt was cancelled; the segment is as it was before.")

@@ -19,7 +19,7 @@ from delineate.adapters.nninteractive.package import install
 from delineate.adapters.nninteractive.pass_scheduler import PassScheduler
 from delineate.adapters.nninteractive.prepared import PreparedVolumes
 from delineate.adapters.nninteractive.session import Artifacts, EngineSession
-from delineate.domain.errors import ModelNotFound
+from delineate.domain.errors import ConstantVolume, ModelNotFound
 from delineate.domain.model import ModelInfo
 from delineate.domain.volume import Volume
 
@@ -77,8 +77,9 @@ class NnInteractiveSegmenter:
         session.set_image(volume.voxels[None])
         try:
             session._finish_preprocessing_and_initialize_interactions()
-        except ValueError:  # all voxels are zero
-            return torch.full((1,), torch.nan)
+        except ValueError as error:  # all voxels are zero
+            session.preprocess_future = None  # or the session raises it again when it goes
+            raise ConstantVolume("all voxels are zero") from error
         prepared: torch.Tensor = session.preprocessed_image
         return prepared
 

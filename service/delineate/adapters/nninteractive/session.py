@@ -74,7 +74,7 @@ class EngineSession(nnInteractiveInferenceSession):  # type: ignore[misc]  # the
         if not labelmap.is_empty:
             box, voxels = labelmap.region.box, labelmap.region.voxels
             self.target_buffer[box.slices] = voxels
-            values = torch.from_numpy(voxels.astype(np.float16))
+            values = torch.from_numpy(voxels.astype(np.uint8))
             self._paste_interactions(self._get_prev_seg_channel(), values, box.bounds)
         self.forget_pending()
 
