@@ -36,6 +36,9 @@ PATCH = 96
 SERIES_SHAPE = (130, 256, 256)
 """Size of the volumes on which prompts are timed, ``(k, j, i)`` voxels."""
 
+LESIONS = 3
+"""Lesions painted into the head MRI, one at a time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
@@ -174,10 +177,10 @@ def interact(
     return measured
 
 
-def held_out(harness: Harness, seed: int, count: int) -> list[Measurement]:
+def held_out(harness: Harness, seed: int, numbers: range) -> list[Measurement]:
     """Measure on synthetic volumes that training cannot have seen: one random object of each."""
     out: list[Measurement] = []
-    for number in range(count):
+    for number in numbers:
         rng = np.random.default_rng([seed, number])
         scene = make_scene(rng, random_shape(rng, PATCH))
         while not scene.targets:
@@ -219,7 +222,7 @@ def head_mri(harness: Harness, seed: int) -> list[Measurement]:
     for kind in KINDS:
         out += interact(harness, "mri-brain", brain, kind, rng, CORRECTIONS)
     logger.info("brain: %s", _brief(out))
-    for number in range(4):
+    for number in range(LESIONS):
         painted, lesion = paint_lesion(rng, image, brain, float(rng.uniform(6, 16)))
         harness.open(painted)
         for kind in KINDS:
@@ -313,22 +316,35 @@ def _report(title: str, measured: list[Measurement], out: Path) -> None:
     typer.echo(f"## {title}\n\n{dice_table(measured)}\n\n{time_table(measured)}\n")
 
 
+def merge(out: Path, pattern: str) -> list[Measurement]:
+    """Read the measurements of several runs back."""
+    return [
+        Measurement(**row) for path in sorted(out.glob(pattern)) for row in json.loads(path.read_text())["measurements"]
+    ]
+
+
 def main(
     model: Annotated[Path, typer.Option(help="Model folder.")] = Path("delineate/demo_model"),
     out: Annotated[Path, typer.Option(help="Where to write the measurements as JSON.")] = Path("evaluation"),
     seed: Annotated[int, typer.Option(help="Seed of the held-out volumes; never used in training.")] = 20261121,
     objects: Annotated[int, typer.Option(help="Held-out synthetic objects.")] = 40,
+    first: Annotated[int, typer.Option(help="Number of the first held-out object, to share the work.")] = 0,
     series: Annotated[int, typer.Option(help="Objects in volumes of 256x256x130.")] = 8,
     mri: Annotated[bool, typer.Option(help="Also the head MRI of nilearn's wheel.")] = True,
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
+    merged: Annotated[bool, typer.Option(help="Only report the held-out objects measured so far, together.")] = False,
 ) -> None:
     """Measure and report as Markdown."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    if merged:
+        measured = merge(out, "synthetic-from-*.json")
+        typer.echo(f"{dice_table(measured)}\n\n{time_table(measured)}")
+        return
     harness = Harness(model, threads)
     if series:
         _report("series", series_sized(harness, seed, series), out)
     if objects:
-        _report("synthetic", held_out(harness, seed, objects), out)
+        _report(f"synthetic-from-{first}", held_out(harness, seed, range(first, first + objects)), out)
     if mri:
         measured = head_mri(harness, seed)
         _report("mri-brain", [m for m in measured if m.case == "mri-brain"], out)

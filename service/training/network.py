@@ -25,6 +25,7 @@ LICENCE = "Apache-2.0 (Delineate demo model)"
 def architecture() -> dict[str, Any]:
     """Return the ``architecture`` section of plans.json."""
     stages = len(FEATURES)
+    # The class is a plain U-Net with features of the prompts as further input; see its module.
     return {
         "network_class_name": "delineate.demo_model.network.PromptedUNet",
         "arch_kwargs": {

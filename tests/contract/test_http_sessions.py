@@ -18,6 +18,7 @@ from tests.conftest import tiny_service_in
 from tests.drawing import Drawn, draw
 from tests.phantoms import PhantomSeries, make_series
 from tests.service import ServiceProcess
+from tests.tiny_model import write_tiny_model
 
 from delineate.client import ClientSession, ServiceError, region_of
 from delineate.demo.orthanc import OrthancServer
@@ -25,8 +26,10 @@ from delineate.domain.labelmap import Labelmap
 from delineate.domain.session import step_seed
 
 SHAPE = (24, 40, 48)
-LARGE = (100, 140, 140)
-"""Large enough that an object takes many passes."""
+LARGE = (40, 72, 72)
+"""Larger than the model's patch, so that an object takes many passes."""
+WIDE = (12, 40, 160)
+"""Has room for prompts that do not lie in one crop."""
 KINDS = ("point", "box", "scribble", "lasso")
 
 
@@ -42,6 +45,29 @@ def large(orthanc: OrthancServer) -> PhantomSeries:
     series = make_series(shape=LARGE, spacing=(1.0, 1.0, 1.0), modality="MR")
     store_series(orthanc, series)
     return series
+
+
+@pytest.fixture(scope="module")
+def wide(orthanc: OrthancServer) -> PhantomSeries:
+    series = make_series(shape=WIDE, spacing=(1.0, 1.0, 1.0), modality="MR")
+    store_series(orthanc, series)
+    return series
+
+
+@pytest.fixture(scope="module")
+def near_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that grows a few voxels around each prompt, in one pass."""
+    return write_tiny_model(tmp_path_factory.mktemp("near") / "model", reach=7)
+
+
+@pytest.fixture(scope="module")
+def near_service(
+    orthanc: OrthancServer, near_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServiceProcess]:
+    process = tiny_service_in(tmp_path_factory.mktemp("near-service"), orthanc, near_model)
+    process.start()
+    yield process
+    process.stop()
 
 
 @pytest.fixture
@@ -143,14 +169,14 @@ def wait_until_taken(session: ClientSession, prompt_id: str) -> None:
 
 
 def test_ten_prompts_at_once_in_far_places_equal_ten_one_after_another(
-    tiny_service: ServiceProcess, large: PhantomSeries, tiny_model: Path
+    near_service: ServiceProcess, wide: PhantomSeries, near_model: Path
 ) -> None:
-    spots = [(20, 20, 20), (80, 120, 120)] * 5
-    frame = large.frame_of_reference_uid
-    prompts = [draw("point", spot, 0, large.affine, frame, include=n < 8) for n, spot in enumerate(spots)]
-    bare = BareSession(load_artifacts(tiny_model), large.voxels)
-    with tiny_service.connect() as client:
-        session = client.open_session(large.study_uid, large.series_uid)
+    spots = [(4, 24, 20), (5, 20, 140)] * 5
+    frame = wide.frame_of_reference_uid
+    prompts = [draw("point", spot, 0, wide.affine, frame, include=n % 4 != 3) for n, spot in enumerate(spots)]
+    bare = BareSession(load_artifacts(near_model), wide.voxels)
+    with near_service.connect() as client:
+        session = client.open_session(wide.study_uid, wide.series_uid)
         session.add_segment()
         replies = at_once(session, prompts)
         steps = {reply["revision"]: reply["prompt_ids"] for reply in replies}
@@ -164,13 +190,13 @@ def test_ten_prompts_at_once_in_far_places_equal_ten_one_after_another(
 
 
 def test_quick_prompts_inside_one_crop_share_runs_and_equal_the_bare_session_given_the_same_bounds(
-    tiny_service: ServiceProcess, large: PhantomSeries, tiny_model: Path
+    near_service: ServiceProcess, wide: PhantomSeries, near_model: Path
 ) -> None:
-    frame = large.frame_of_reference_uid
-    prompts = [draw("point", (50 + n, 60, 60), 0, large.affine, frame, include=True) for n in range(10)]
-    bare = BareSession(load_artifacts(tiny_model), large.voxels)
-    with tiny_service.connect() as client:
-        session = client.open_session(large.study_uid, large.series_uid)
+    frame = wide.frame_of_reference_uid
+    prompts = [draw("point", (5, 20, 60 + n), 0, wide.affine, frame, include=True) for n in range(10)]
+    bare = BareSession(load_artifacts(near_model), wide.voxels)
+    with near_service.connect() as client:
+        session = client.open_session(wide.study_uid, wide.series_uid)
         session.add_segment()
         replies = at_once(session, prompts)
         steps = {reply["revision"]: reply["prompt_ids"] for reply in replies}
@@ -190,7 +216,7 @@ def test_previews_in_order_then_the_final_patch_give_the_labelmap(
         session = client.open_session(large.study_uid, large.series_uid)
         session.add_segment()
         previews: list[dict[str, Any]] = []
-        drawn = draw("point", (50, 70, 70), 0, large.affine, large.frame_of_reference_uid, include=True)
+        drawn = draw("point", (14, 43, 29), 0, large.affine, large.frame_of_reference_uid, include=True)
         final = session.submit(1, drawn.body, previews.append)
         shown = Labelmap(LARGE)
         for preview in previews:
@@ -210,8 +236,8 @@ def test_cancelling_in_the_middle_leaves_everything_as_it_was(
 ) -> None:
     bare = BareSession(load_artifacts(tiny_model), large.voxels)
     frame = large.frame_of_reference_uid
-    small = draw("box", (14, 20, 20), 0, large.affine, frame, include=False)
-    heavy = draw("point", (50, 70, 70), 0, large.affine, frame, include=True)
+    small = draw("box", (30, 12, 12), 0, large.affine, frame, include=False)
+    heavy = draw("point", (14, 43, 29), 0, large.affine, frame, include=True)
     with tiny_service.connect() as client:
         session = client.open_session(large.study_uid, large.series_uid)
         session.add_segment()
@@ -304,7 +330,7 @@ def test_kill_9_in_the_middle_of_a_run_runs_it_again_after_the_restart(
 ) -> None:
     service = tiny_service_in(tmp_path, orthanc, tiny_model)
     service.start()
-    drawn = draw("point", (50, 70, 70), 0, large.affine, large.frame_of_reference_uid, include=True)
+    drawn = draw("point", (14, 43, 29), 0, large.affine, large.frame_of_reference_uid, include=True)
     with service.connect() as client, ThreadPoolExecutor(1) as pool:
         session = client.open_session(large.study_uid, large.series_uid)
         session.add_segment()

@@ -51,13 +51,32 @@ def _newest(thin: torch.Tensor, flat: torch.Tensor) -> torch.Tensor:
     return (thin.amax(1, keepdim=True) / peak) ** NEWEST + 1e-3 * (flat / plane) ** NEWEST
 
 
+def _dilate(region: torch.Tensor) -> torch.Tensor:
+    """Return the maximum over each voxel's 3x3x3 neighbours, one axis at a time (far faster than ``max_pool3d``)."""
+    for axis in (2, 3, 4):
+        n = region.shape[axis] - 1
+        wider = region.clone()
+        torch.maximum(wider.narrow(axis, 1, n), region.narrow(axis, 0, n), out=wider.narrow(axis, 1, n))
+        torch.maximum(wider.narrow(axis, 0, n), region.narrow(axis, 1, n), out=wider.narrow(axis, 0, n))
+        region = wider
+    return region
+
+
+def _smooth(image: torch.Tensor) -> torch.Tensor:
+    """Return the mean over each voxel's 3x3x3 neighbours inside the patch."""
+    for size in ((3, 1, 1), (1, 3, 1), (1, 1, 3)):
+        padding = (size[0] // 2, size[1] // 2, size[2] // 2)
+        image = avg_pool3d(image, size, 1, padding, count_include_pad=False)
+    return image
+
+
 def _grow(seeds: torch.Tensor, image: torch.Tensor, means: torch.Tensor, widths: torch.Tensor) -> torch.Tensor:
     """Grow regions from seeds through similar voxels, coarse to fine.
 
     Parameters
     ----------
     seeds
-        ``(N, C, P, P, P)``, 0 to 1.
+        ``(N, C, P/2, P/2, P/2)``, 0 to 1.
     image
         ``(N, 1, P, P, P)``.
     means, widths
@@ -71,14 +90,13 @@ def _grow(seeds: torch.Tensor, image: torch.Tensor, means: torch.Tensor, widths:
     half, quarter = avg_pool3d(image, 2), avg_pool3d(image, 4)
     fine = torch.exp(-((half - means) ** 2) / (2 * widths**2))
     coarse = torch.exp(-((quarter - means) ** 2) / (2 * widths**2))
-    half_seeds = max_pool3d(seeds, 2)
-    region = torch.minimum(max_pool3d(half_seeds, 2), coarse)
+    region = torch.minimum(max_pool3d(seeds, 2), coarse)
     for _ in range(COARSE_STEPS):
-        region = torch.minimum(max_pool3d(region, 3, 1, 1), coarse)
-    region = torch.maximum(interpolate(region, scale_factor=2.0, mode="nearest"), half_seeds)
+        region = torch.minimum(_dilate(region), coarse)
+    region = torch.maximum(interpolate(region, scale_factor=2.0, mode="nearest"), seeds)
     region = torch.minimum(region, fine)
     for _ in range(FINE_STEPS):
-        region = torch.minimum(max_pool3d(region, 3, 1, 1), fine)
+        region = torch.minimum(_dilate(region), fine)
     return interpolate(region, scale_factor=2.0, mode="trilinear")
 
 
@@ -98,16 +116,16 @@ def prompt_features(inputs: torch.Tensor) -> torch.Tensor:
     """
     inputs = inputs.float().contiguous()
     image, before = inputs[:, 0:1], inputs[:, 1:2]
-    smooth = avg_pool3d(image, 3, 1, 1, count_include_pad=False)
+    smooth = _smooth(image)
     wanted = _newest(inputs[:, [4, 6]], inputs[:, 2:3])
     wanted = torch.where(_any(wanted) > 0, wanted, before)
     unwanted = _newest(inputs[:, [5, 7]], inputs[:, 3:4])
     newest, excluded = _mean(wanted, smooth), _mean(unwanted, smooth)
     every = _mean(inputs[:, [2, 4, 6]].amax(1, keepdim=True) ** 2 + 1e-6 * before, smooth)
     seen, seen_before = _any(wanted), _any(before)
-    seeds = (wanted * 1e3).clamp(0, 1)
+    seeds = max_pool3d((torch.cat((wanted, unwanted), 1) * 1e3).clamp(0, 1), 2)
     grown = _grow(
-        torch.cat((seeds, seeds, (unwanted * 1e3).clamp(0, 1)), 1),
+        seeds[:, [0, 0, 1]],
         image,
         torch.cat((newest, newest, excluded), 1),
         torch.tensor([NARROW, WIDE, MIDDLE], device=inputs.device).view(1, 3, 1, 1, 1),
