@@ -1,6 +1,6 @@
 """`make bench`: Delineate through HTTP against the bare nnInteractive session, in one run, in interleaved pairs.
 
-Both get the same image, the same prompts in the same order and the same seeds; at the end their labelmaps must be equal.
+Both get the same image, the same prompts in the same order and the same seeds; in the end their labelmaps are compared.
 Figures are ratios of the same moment, so that they hold on a noisy machine; absolute times are this machine's.
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def _voxels(kind: str, at: Index, axis: int, path: Matrix, include: bool, thickn
         return VoxelBox(Box.from_bounds(np.stack([low, high + 1], axis=1)), include)
     margin = np.where(np.arange(3) == axis, 0, thickness)
     start = low - margin
-    grid = np.stack(np.indices(tuple(high - low + 1 + 2 * margin)), axis=-1) + start
+    grid = np.moveaxis(np.indices(tuple(high - low + 1 + 2 * margin)), 0, -1) + start
     inside = _near(grid, path, thickness / 2) if kind == "scribble" else _in_convex(grid, path, axis)
     region = Region(Box.from_bounds(np.stack([start, start + np.array(inside.shape)], axis=1)), inside).tight()
     return VoxelStroke("scribble" if kind == "scribble" else "lasso", region, include)
@@ -72,7 +73,7 @@ def _voxels(kind: str, at: Index, axis: int, path: Matrix, include: bool, thickn
 def _near(grid: npt.NDArray[np.int64], path: Matrix, reach: float) -> npt.NDArray[np.bool_]:
     """Tell which voxel centres lie within ``reach`` voxels of the polyline."""
     best = np.full(grid.shape[:-1], np.inf)
-    for a, b in zip(path[:-1], path[1:], strict=True):
+    for a, b in pairwise(path):
         along = np.clip(((grid - a) @ (b - a)) / ((b - a) @ (b - a)), 0, 1)
         best = np.minimum(best, np.linalg.norm(grid - (a + along[..., None] * (b - a)), axis=-1))
     return np.asarray(best <= reach + 1e-9)

@@ -212,7 +212,7 @@ def _add_object(
     region = image[where]
     under = float(region[inner].mean()) if inner.any() else 0.0
     level = value if abs(value - under) > 0.6 else under + np.copysign(1.0, value)
-    texture = np.float32(0.0)
+    texture: Float | np.float32 = np.float32(0.0)
     if rng.random() < 0.4:
         texture = np.float32(rng.uniform(0.05, 0.3)) * smooth_field(rng, inner.shape, cell=float(rng.uniform(4, 20)))
     region[inner] = (np.broadcast_to(np.float32(level) + texture, inner.shape))[inner]

@@ -114,7 +114,7 @@ def train_step(state: State, episodes: Episodes, ema: float) -> list[tuple[str, 
     logits = state.network(inputs.contiguous(memory_format=torch.channels_last_3d))
     losses = [loss_of(logits[n : n + 1], sample) for n, sample in enumerate(samples)]
     state.optimizer.zero_grad(set_to_none=True)
-    torch.stack([loss for loss, _ in losses]).mean().backward()
+    torch.stack([loss for loss, _ in losses]).mean().backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
     state.optimizer.step()
     state.steps += 1

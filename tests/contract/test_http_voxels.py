@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ KINDS = ("point", "box", "scribble", "lasso")
 SHAPE = (24, 40, 48)
 AT = (9, 24, 19)
 """Inside the phantom's ellipsoid."""
-SERIES = {
+SERIES: dict[str, dict[str, Any]] = {
     "axial": {"orientation": "axial"},
     "sagittal": {"orientation": "sagittal"},
     "coronal": {"orientation": "coronal"},

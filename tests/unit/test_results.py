@@ -16,10 +16,10 @@ from delineate.domain.errors import (
     SegmentUnnamed,
     StoreRefused,
 )
-from delineate.domain.ports import SegmentationEncoding
+from delineate.domain.ports import SegmentationEncoding, StoredDifference
 from delineate.domain.result import Result, retry_delay_s
 from delineate.domain.segment import CodedConcept
-from delineate.usecases.accept_segmentation import ACCEPTANCE_FILE, acceptance_of, accept_segmentation, retry_result
+from delineate.usecases.accept_segmentation import ACCEPTANCE_FILE, accept_segmentation, acceptance_of, retry_result
 from delineate.usecases.live import LiveSession
 from delineate.usecases.segments import change_segment
 from delineate.usecases.store_result import ResultPipeline
@@ -149,7 +149,7 @@ def test_a_crash_after_the_store_does_not_store_twice(world: World) -> None:
     result = accept(world, drawn(world))
 
     class Dies(FakeCodec):
-        def compare(self, sent: bytes, received: bytes) -> None:  # type: ignore[override]
+        def compare(self, sent: bytes, received: bytes) -> StoredDifference:  # noqa: ARG002
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -56,8 +57,11 @@ def segment_sample(stack: DemoStack, say: Say) -> None:
         *("--url", stack.service_url),
         "--accept",
     ]
+    environment = {**os.environ, "no_proxy": "127.0.0.1"}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SEGMENT_TIMEOUT_S, check=False)
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=SEGMENT_TIMEOUT_S, check=False
+        )
     except subprocess.TimeoutExpired as error:
         raise SegmentationFailedError(f"no answer after {SEGMENT_TIMEOUT_S:g} s") from error
     if done.returncode != 0:

@@ -120,7 +120,7 @@ async def prompt(
                 parts.host,
                 live,
                 number,
-                body.prompt(),
+                body.prompt(live.plan.geometry.shape),
                 run=body.run,
                 digest=digest_of(request, body),
                 preview=preview if wanted else None,

@@ -88,13 +88,19 @@ class SubmitPrompt(Request):
     encoding: Literal["bits-deflate-base64"] | None = None
     run: bool = True
 
-    def prompt(self) -> Prompt:
-        """Return the domain's prompt; PromptMalformed if the kind's fields are not there."""
+    def prompt(self, shape: tuple[int, int, int]) -> Prompt:
+        """Return the domain's prompt for a volume of ``shape`` (k, j, i).
+
+        Raises
+        ------
+        PromptMalformed
+            If the kind's fields are not there, or a labelmap does not fit the volume or cannot be read.
+        """
         origin = PromptOrigin(
             str(self.id), self.include, self.frame_of_reference_uid, self.sop_instance_uid, self.frame_number
         )
         if self.kind == "labelmap":
-            return self._labelmap(origin)
+            return self._labelmap(origin, shape)
         points = tuple(PatientPoint(*p) for p in self.points or ())
         if self.kind == "point":
             if len(points) != 1:
@@ -104,14 +110,18 @@ class SubmitPrompt(Request):
             raise PromptMalformed(f"A {self.kind} needs plane_normal, the normal of the plane that it was drawn on.")
         return DrawnPrompt(origin, self.kind, points, self.plane_normal)
 
-    def _labelmap(self, origin: PromptOrigin) -> LabelmapPrompt:
+    def _labelmap(self, origin: PromptOrigin, shape: tuple[int, int, int]) -> LabelmapPrompt:
         if self.box is None or self.voxels is None or self.encoding is None:
             raise PromptMalformed("A labelmap needs box, voxels and encoding.")
         try:
             box = Box.from_bounds(self.box)
-            return LabelmapPrompt(origin, Region(box, unpack_text(self.voxels, box.shape)))
+            inside = Box((0, 0, 0), shape).contains(box)
+            region = Region(box, unpack_text(self.voxels, box.shape)) if inside else None
         except ValueError as error:
             raise PromptMalformed(f"The labelmap cannot be read: {error}.") from error
+        if region is None:
+            raise PromptMalformed(f"The labelmap's box {box.bounds} lies outside the volume of shape {shape}.")
+        return LabelmapPrompt(origin, region)
 
 
 class Accept(Request):

@@ -1,0 +1,143 @@
+"""The demo as a user meets it: what `delineate segment` stored is what stock OHIF shows, and Ctrl-C ends it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from highdicom.seg import Segmentation, segread
+from pydicom.filebase import DicomBytesIO
+from scipy import ndimage
+from tests.e2e.demo_process import DemoProcess, running
+
+from delineate.demo import sample
+from delineate.demo.layout import program
+from delineate.demo.processes import Server, is_port_free
+from delineate.demo.upload import archive_client
+
+Mask = npt.NDArray[np.bool_]
+
+LIMIT_S = 900
+"""Loading the model, a segmentation and software rendering take minutes on a busy machine."""
+
+LEAST_DICE = 0.7
+"""Agreement of the demo's segment with the ventricle's dark voxels; the demo model is small."""
+
+pytestmark = pytest.mark.timeout(LIMIT_S)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoProcess]:
+    """Return a demo after its first start, with the head MRI and one stored segment."""
+    process = DemoProcess(tmp_path_factory.mktemp("demo"))
+    said = process.start()
+    assert any("delineate segment" in line for line in said)
+    yield process
+    process.stop()
+
+
+def test_the_stored_segment_is_the_left_lateral_ventricle(demo: DemoProcess) -> None:
+    (segmentation,) = stored_segmentations(demo)
+    (item,) = segmentation.SegmentSequence
+    kind = item.SegmentedPropertyTypeCodeSequence[0]
+    assert item.SegmentLabel == "Left lateral ventricle"
+    assert (kind.CodeValue, kind.CodingSchemeDesignator) == ("66720007", "SCT")
+    assert kind.SegmentedPropertyTypeModifierCodeSequence[0].CodeMeaning == "Left"
+    expected = dark_region_at((8, -5, 18))
+    shown = voxels_of(segmentation)
+    assert 2 * (shown & expected).sum() / (shown.sum() + expected.sum()) > LEAST_DICE
+
+
+def test_stock_viewer_shows_the_stored_voxels(demo: DemoProcess, tmp_path: Path) -> None:
+    (segmentation,) = stored_segmentations(demo)
+    out = Path(os.environ.get("SCREENSHOTS", tmp_path))
+    run_viewer(demo, segmentation.SOPInstanceUID, out)
+    report = json.loads((out / "segmentation.json").read_text())
+    assert report["errors"] == []
+    assert report["labels"] == {"1": "Left lateral ventricle"}
+    np.testing.assert_array_equal(shown_voxels(report["slices"]), voxels_of(segmentation))
+
+
+def test_ctrl_c_ends_what_was_started_and_the_next_start_reuses_it(demo: DemoProcess, tmp_path: Path) -> None:
+    (before,) = stored_segmentations(demo)
+    command = [sys.executable, "-c", "import time; time.sleep(600)"]
+    with Server("Another program", command, tmp_path / "log", lambda: True) as bystander:
+        started = demo.descendants()
+        assert len(started) >= 3, "Orthanc, the service and the gateway"
+        assert demo.interrupt() == 0
+        assert not running(started)
+        assert bystander.returncode is None
+    for port in (demo.port, demo.archive_port, demo.service_port):
+        assert is_port_free(port)
+
+    said = "\n".join(demo.start())
+    assert "was made and stored" not in said
+    assert "delineate segment" not in said
+    (after,) = stored_segmentations(demo)
+    assert after.SOPInstanceUID == before.SOPInstanceUID
+
+
+def stored_segmentations(demo: DemoProcess) -> list[Segmentation]:
+    """Fetch every SEG of the sample study from the archive."""
+    orthanc = demo.archive
+    archive = archive_client(orthanc.dicomweb_url, orthanc.username, orthanc.password)
+    found = []
+    for series in archive.search_for_series(sample.STUDY_INSTANCE_UID, search_filters={"Modality": "SEG"}):
+        uid = series["0020000E"]["Value"][0]
+        for instance in archive.retrieve_series(
+            sample.STUDY_INSTANCE_UID, uid, media_types=(("application/dicom", "*"),)
+        ):
+            file = DicomBytesIO()
+            instance.save_as(file, enforce_file_format=True)
+            file.seek(0)
+            found.append(segread(file))
+    return found
+
+
+def voxels_of(segmentation: Segmentation) -> Mask:
+    """Return segment 1 by the source images that its frames reference, axes (k, j, i)."""
+    uids = [str(sample.sop_instance_uid(k)) for k in range(sample.SLICES)]
+    pixels = segmentation.get_pixels_by_source_instance(
+        uids, segment_numbers=[1], assert_missing_frames_are_empty=True, ignore_spatial_locations=True
+    )
+    return np.asarray(pixels[..., 0] != 0)
+
+
+def dark_region_at(point: tuple[int, int, int]) -> Mask:
+    """Return the dark voxels (cerebrospinal fluid) around a point (LPS, mm) that hang together."""
+    voxels, (x_mm, y_mm, z_mm) = sample.head_voxels()
+    dark = ndimage.binary_opening((voxels > 0) & (voxels < 120))
+    labels, _ = ndimage.label(dark)
+    x, y, z = point
+    return np.asarray(labels == labels[round(x_mm - x), round(z_mm - z), round(y - y_mm)])
+
+
+def run_viewer(demo: DemoProcess, sop_instance_uid: str, out: Path) -> None:
+    """Open the study in stock OHIF and write screenshots and what the viewer holds."""
+    arguments = {
+        "url": f"http://127.0.0.1:{demo.port}",
+        "study": sample.STUDY_INSTANCE_UID,
+        "segmentation": sop_instance_uid,
+        "out": str(out),
+    }
+    options = [text for name, value in arguments.items() for text in (f"--{name}", value)]
+    script = Path(__file__).with_name("viewer.mjs")
+    subprocess.run([program("node"), str(script), *options], check=True, timeout=LIMIT_S)
+
+
+def shown_voxels(slices: dict[str, str]) -> Mask:
+    """Put what the viewer holds for each source image where that image lies."""
+    index = {str(sample.sop_instance_uid(k)): k for k in range(sample.SLICES)}
+    voxels = np.zeros((sample.SLICES, sample.MATRIX, sample.MATRIX), np.bool_)
+    for sop_instance_uid, encoded in slices.items():
+        labels = np.frombuffer(base64.b64decode(encoded), np.uint8)
+        voxels[index[sop_instance_uid]] = labels.reshape(sample.MATRIX, sample.MATRIX)
+    return voxels
