@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +42,8 @@ SIZES = {
     "512x512x300": (300, 512, 512),
 }
 KINDS = ("point", "box", "scribble", "lasso")
+TOKENS = {"Bench^Ada": "token of the benchmark, Ada", "Bench^Eve": "token of the benchmark, Eve"}
+CLICKS = 5
 
 
 @dataclass
@@ -111,9 +115,10 @@ def main(
             series = phantom(size)
             store_series(orthanc, series)
             for kind in kinds.split(","):
-                with service.connect() as client:
+                with service.connect(TOKENS["Bench^Ada"]) as client:
                     rows.append(measure(client, series, artifacts, size, kind, pairs, device))
                 _line(rows[-1].cells())
+        two_users(orthanc, service)
         if any(not row.equal for row in rows):
             raise SystemExit("the service's labelmaps differ from the bare session's")
 
@@ -123,7 +128,7 @@ def running(folder: Path, device: str) -> Iterator[tuple[OrthancServer, ServiceP
     """Run an archive and the service for the time of the benchmark."""
     (folder / "orthanc").mkdir()
     with orthanc_server(folder / "orthanc") as orthanc:
-        settings = {"DELINEATE_DEVICE": device}
+        settings = {"DELINEATE_DEVICE": device, "DELINEATE_TOKENS": json.dumps(TOKENS)}
         service = ServiceProcess(orthanc.dicomweb_url, orthanc.username, orthanc.password, folder / "data", settings)
         service.start()
         try:
@@ -133,8 +138,8 @@ def running(folder: Path, device: str) -> Iterator[tuple[OrthancServer, ServiceP
 
 
 def phantom(size: str) -> PhantomSeries:
-    """Return a series of that size: a bright ellipsoid off the centre of ramps and noise."""
-    return make_series(shape=SIZES[size], modality="MR", spacing=(1.0, 1.0, 1.0))
+    """Return a series of that size: a bright ellipsoid of one size off the centre of ramps and noise."""
+    return make_series(shape=SIZES[size], modality="MR", spacing=(1.0, 1.0, 1.0), half_axes=(9.0, 14.0, 11.0))
 
 
 def prompts(series: PhantomSeries, kind: str, count: int) -> Iterator[Drawn]:
@@ -177,6 +182,37 @@ def through_http(session: ClientSession, number: int, drawn: Drawn) -> tuple[dic
     patch = session.submit(number, drawn.body)
     total_ms = (time.perf_counter() - started) * 1000
     return patch, total_ms, (len(json.dumps(drawn.body)), len(json.dumps(patch)))
+
+
+def two_users(orthanc: OrthancServer, service: ServiceProcess) -> None:
+    """Print the time of a click alone, and while another user's object of many passes runs."""
+    small = phantom("128x128x65")
+    large = make_series(shape=SIZES["256x256x130"], modality="MR", spacing=(1.0, 1.0, 1.0))
+    store_series(orthanc, small, large)
+    with service.connect(TOKENS["Bench^Ada"]) as ada, service.connect(TOKENS["Bench^Eve"]) as eve:
+        heavy = ada.open_session(large.study_uid, large.series_uid)
+        quick = eve.open_session(small.study_uid, small.series_uid)
+        for session in (heavy, quick):
+            session.add_segment()
+        clicks = prompts(small, "point", 2 * CLICKS + 1)
+        through_http(quick, 1, next(clicks))
+        alone = [through_http(quick, 1, next(clicks))[1] for _ in range(CLICKS)]
+        started = threading.Event()
+        with ThreadPoolExecutor(1) as pool:
+            began = time.perf_counter()
+            job = pool.submit(heavy.submit, 1, next(prompts(large, "point", 1)).body, lambda _: started.set())
+            started.wait(60)
+            during: list[float] = []
+            while len(during) < CLICKS and not job.done():
+                during.append(through_http(quick, 1, next(clicks))[1])
+            job.result()
+            long_ms = (time.perf_counter() - began) * 1000
+        for session in (heavy, quick):
+            session.close()
+    typer.echo(
+        f"\nA click alone: {median(alone):.0f} ms; during another user's {long_ms:.0f} ms job: "
+        f"{median(during):.0f} ms (median of {len(during)}), worst {max(during):.0f} ms."
+    )
 
 
 def _deviation(values: list[float]) -> float:

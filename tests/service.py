@@ -61,7 +61,8 @@ class ServiceProcess:
             **self.environment,
         }
         with self.log.open("ab") as log:
-            command = [str(Path(sys.executable).with_name("delineate")), "serve"]
+            ended_with_us = ["setpriv", "--pdeathsig", "KILL"]
+            command = [*ended_with_us, str(Path(sys.executable).with_name("delineate")), "serve"]
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
         self._wait_until_live()
 

@@ -40,14 +40,20 @@ def affine_of(orientation: Orientation, spacing: Spacing, origin: tuple[float, f
     return affine
 
 
-def stored_values(shape: Shape, bits: int, *, signed: bool, seed: int) -> npt.NDArray[np.int64]:
+def stored_values(
+    shape: Shape, bits: int, *, signed: bool, seed: int, half_axes: Spacing | None = None
+) -> npt.NDArray[np.int64]:
     """Return stored pixel values (k, j, i) in which every flip, swap and shift shows.
 
-    A ramp of another slope along each axis, a bright ellipsoid off the centre, and a little noise.
+    A ramp of another slope along each axis, a bright ellipsoid off the centre, and a little noise. The ellipsoid has
+    ``half_axes`` in voxels (k, j, i), or, without them, some in proportion to the shape.
     """
     rng = np.random.default_rng(seed)
     k, j, i = np.meshgrid(*(np.linspace(0, 1, n) if n > 1 else np.zeros(1) for n in shape), indexing="ij")
-    inside = ((k - 0.35) / 0.3) ** 2 + ((j - 0.6) / 0.25) ** 2 + ((i - 0.4) / 0.2) ** 2 <= 1
+    a, b, c = (
+        (0.3, 0.25, 0.2) if half_axes is None else (h / max(n - 1, 1) for h, n in zip(half_axes, shape, strict=True))
+    )
+    inside = ((k - 0.35) / a) ** 2 + ((j - 0.6) / b) ** 2 + ((i - 0.4) / c) ** 2 <= 1
     level = 0.05 + 0.2 * k + 0.15 * j + 0.1 * i + 0.4 * inside + 0.03 * rng.random(shape)
     offset = 2 ** (bits - 1) if signed else 0
     return np.asarray(np.rint(level * (2**bits - 1)) - offset, dtype=np.int64)

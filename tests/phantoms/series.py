@@ -61,6 +61,8 @@ class PhantomSpec:
     series_uid: str = field(default_factory=generate_uid)
     frame_of_reference_uid: str = field(default_factory=generate_uid)
     seed: int = 0
+    half_axes: Spacing | None = None
+    """Of the bright ellipsoid, in voxels (k, j, i); None: in proportion to the shape."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +119,7 @@ def build(spec: PhantomSpec) -> PhantomSeries:
 
 def make_planes(spec: PhantomSpec, affine: npt.NDArray[np.float64]) -> list[Plane]:
     """Return the slices in order of k."""
-    stored = stored_values(spec.shape, spec.bits[1], signed=spec.signed, seed=spec.seed)
+    stored = stored_values(spec.shape, spec.bits[1], signed=spec.signed, seed=spec.seed, half_axes=spec.half_axes)
     return [
         Plane(k, stored[k], tuple((affine @ (k, 0, 0, 1))[:3].tolist()), rescale_of(spec, k))
         for k in range(spec.shape[0])
