@@ -8,6 +8,7 @@ MAKEFLAGS += --no-builtin-rules
 
 PYTHON ?= python3.11
 OHIF_VERSION := 3.13.2
+NODE_VERSION := 20
 
 DEMO_PACKAGES := orthanc orthanc-dicomweb nginx libnginx-mod-http-js nodejs npm
 TEST_PACKAGES := $(DEMO_PACKAGES) chromium redis-server dicom3tools
@@ -74,9 +75,9 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || orthanc/install-packages python3.11 python3.11-venv
 	$(PYTHON) -m venv $(VENV)
 
-# The constraints keep a dependency from pulling another torch.
+# The constraints keep a dependency from pulling another torch; as a variable, they hold for what builds packages too.
 $(INSTALLED): pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[dev,demo]'
+	PIP_CONSTRAINT=constraints.txt $(VENV)/bin/pip install --quiet --editable '.[dev,demo]'
 	touch $@
 
 # OHIF's own build as published, checked against the hash in the repository.
@@ -89,10 +90,15 @@ $(OHIF): orthanc/ohif/ohif-app.sha512
 	rm .cache/ohif.new/ohif-app-$(OHIF_VERSION).tgz
 	mv .cache/ohif.new .cache/ohif
 
-$(NODE_MODULES): package.json package-lock.json ohif-extension/package.json
+.PHONY: node-version
+node-version:
+	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < $(NODE_VERSION))' || { \
+	  echo "Node.js $(NODE_VERSION) or newer is needed, and $$(command -v node) is $$(node --version)." >&2; exit 1; }
+
+$(NODE_MODULES): package.json package-lock.json ohif-extension/package.json | node-version
 	npm ci --silent --ignore-scripts
 	touch $@
 
-$(READERS): tests/readers/package.json tests/readers/package-lock.json
+$(READERS): tests/readers/package.json tests/readers/package-lock.json | node-version
 	cd tests/readers && npm ci --silent --ignore-scripts
 	touch $@

@@ -6,6 +6,7 @@ Figures are ratios of the same moment, so that they hold on a noisy machine; abs
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 import tempfile
@@ -13,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean, median, stdev
@@ -107,8 +108,9 @@ def main(
 ) -> None:
     """Print the table."""
     with tempfile.TemporaryDirectory() as folder, running(Path(folder), device) as (orthanc, service):
-        artifacts = load_artifacts(DEMO_MODEL, device=device)
-        rows = []
+        with redirect_stdout(io.StringIO()):
+            artifacts = load_artifacts(DEMO_MODEL, device=device)
+        rows: list[Row] = []
         _line(HEADER)
         _line(["---"] * len(HEADER))
         for size in sizes.split(","):
@@ -116,7 +118,9 @@ def main(
             store_series(orthanc, series)
             for kind in kinds.split(","):
                 with service.connect(TOKENS["Bench^Ada"]) as client:
-                    rows.append(measure(client, series, artifacts, size, kind, pairs, device))
+                    with redirect_stdout(io.StringIO()):  # the bare session prints
+                        row = measure(client, series, artifacts, size, kind, pairs, device)
+                    rows.append(row)
                 _line(rows[-1].cells())
         two_users(orthanc, service)
         if any(not row.equal for row in rows):

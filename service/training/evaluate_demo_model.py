@@ -10,7 +10,7 @@ import io
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -169,6 +169,7 @@ def interact(
     for number in range(corrections + 1):
         seconds, passes = harness.prompt(drawn, include, seed=number)
         measured.append(Measurement(case, kind, number, dice(harness.answer, mask), seconds, passes, voxels))
+        logger.info("%s %s %d: %.2f, %.2f s, %d passes", case, kind, number, measured[-1].dice, seconds, passes)
         following = correction_point(harness.answer, mask)
         if following is None:
             measured += [Measurement(case, kind, n, 1.0, 0.0, 0, voxels) for n in range(number + 1, corrections + 1)]
@@ -177,9 +178,15 @@ def interact(
     return measured
 
 
-def held_out(harness: Harness, seed: int, numbers: range) -> list[Measurement]:
+def interact_with_each(harness: Harness, case: str, mask: Mask, rng: np.random.Generator) -> list[Measurement]:
+    """Interact with one object four times, beginning with each kind of prompt."""
+    out = [m for kind in KINDS for m in interact(harness, case, mask, kind, rng, CORRECTIONS)]
+    logger.info("%s %s %d voxels: %s", case, mask.shape, mask.sum(), _brief(out))
+    return out
+
+
+def held_out(harness: Harness, seed: int, numbers: range) -> Iterator[list[Measurement]]:
     """Measure on synthetic volumes that training cannot have seen: one random object of each."""
-    out: list[Measurement] = []
     for number in numbers:
         rng = np.random.default_rng([seed, number])
         scene = make_scene(rng, random_shape(rng, PATCH))
@@ -187,15 +194,11 @@ def held_out(harness: Harness, seed: int, numbers: range) -> list[Measurement]:
             scene = make_scene(rng, random_shape(rng, PATCH))
         mask = target_mask(scene.labels, int(rng.choice(scene.targets)))
         harness.open(scene.image)
-        for kind in KINDS:
-            out += interact(harness, f"synthetic-{number}", mask, kind, rng, CORRECTIONS)
-        logger.info("%d %s %d voxels: %s", number, mask.shape, mask.sum(), _brief(out[-4 * (CORRECTIONS + 1) :]))
-    return out
+        yield interact_with_each(harness, f"synthetic-{number}", mask, rng)
 
 
-def series_sized(harness: Harness, seed: int, count: int) -> list[Measurement]:
+def series_sized(harness: Harness, seed: int, count: int) -> Iterator[list[Measurement]]:
     """Measure prompts on volumes of the size of a real series."""
-    out: list[Measurement] = []
     for number in range(count):
         rng = np.random.default_rng([seed, 1000 + number])
         scene = make_scene(rng, SERIES_SHAPE)
@@ -203,13 +206,10 @@ def series_sized(harness: Harness, seed: int, count: int) -> list[Measurement]:
             scene = make_scene(rng, SERIES_SHAPE)
         mask = target_mask(scene.labels, int(rng.choice(scene.targets)))
         harness.open(scene.image)
-        for kind in KINDS:
-            out += interact(harness, f"series-{number}", mask, kind, rng, CORRECTIONS)
-        logger.info("%d %d voxels: %s", number, mask.sum(), _brief(out[-4 * (CORRECTIONS + 1) :]))
-    return out
+        yield interact_with_each(harness, f"series-{number}", mask, rng)
 
 
-def head_mri(harness: Harness, seed: int) -> list[Measurement]:
+def head_mri(harness: Harness, seed: int) -> Iterator[list[Measurement]]:
     """Measure on the MNI152 template of nilearn's wheel: the brain, and lesions painted into it."""
     import nilearn.datasets
 
@@ -217,18 +217,12 @@ def head_mri(harness: Harness, seed: int) -> list[Measurement]:
     image = np.asarray(nilearn.datasets.load_mni152_template(resolution=1).dataobj, dtype=np.float32).T * 255
     brain = np.asarray(nilearn.datasets.load_mni152_brain_mask(resolution=1).dataobj, dtype=np.bool_).T
     image, brain = np.ascontiguousarray(image), np.ascontiguousarray(brain)
-    out: list[Measurement] = []
-    harness.open(image)
-    for kind in KINDS:
-        out += interact(harness, "mri-brain", brain, kind, rng, CORRECTIONS)
-    logger.info("brain: %s", _brief(out))
     for number in range(LESIONS):
         painted, lesion = paint_lesion(rng, image, brain, float(rng.uniform(6, 16)))
         harness.open(painted)
-        for kind in KINDS:
-            out += interact(harness, f"mri-lesion-{number}", lesion, kind, rng, CORRECTIONS)
-        logger.info("lesion of %d voxels: %s", lesion.sum(), _brief(out[-4 * (CORRECTIONS + 1) :]))
-    return out
+        yield interact_with_each(harness, f"mri-lesion-{number}", lesion, rng)
+    harness.open(image)
+    yield interact_with_each(harness, "mri-brain", brain, rng)
 
 
 def paint_lesion(
@@ -309,10 +303,14 @@ def time_table(measured: list[Measurement]) -> str:
     return "\n".join(lines)
 
 
-def _report(title: str, measured: list[Measurement], out: Path) -> None:
-    results: dict[str, Any] = {"title": title, "measurements": [asdict(m) for m in measured]}
+def _measure(title: str, cases: Iterator[list[Measurement]], out: Path) -> None:
+    """Write down the cases one by one and report them."""
     out.mkdir(parents=True, exist_ok=True)
-    (out / f"{title}.json").write_text(json.dumps(results))
+    measured: list[Measurement] = []
+    for case in cases:
+        measured += case
+        results: dict[str, Any] = {"title": title, "measurements": [asdict(m) for m in measured]}
+        (out / f"{title}.json").write_text(json.dumps(results))
     typer.echo(f"## {title}\n\n{dice_table(measured)}\n\n{time_table(measured)}\n")
 
 
@@ -332,23 +330,21 @@ def main(
     series: Annotated[int, typer.Option(help="Objects in volumes of 256x256x130.")] = 8,
     mri: Annotated[bool, typer.Option(help="Also the head MRI of nilearn's wheel.")] = True,
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
-    merged: Annotated[bool, typer.Option(help="Only report the held-out objects measured so far, together.")] = False,
+    merged: Annotated[str, typer.Option(help="Only report the measured files of this pattern, together.")] = "",
 ) -> None:
     """Measure and report as Markdown."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if merged:
-        measured = merge(out, "synthetic-from-*.json")
+        measured = merge(out, merged)
         typer.echo(f"{dice_table(measured)}\n\n{time_table(measured)}")
         return
     harness = Harness(model, threads)
     if series:
-        _report("series", series_sized(harness, seed, series), out)
+        _measure("series", series_sized(harness, seed, series), out)
     if objects:
-        _report(f"synthetic-from-{first}", held_out(harness, seed, range(first, first + objects)), out)
+        _measure(f"synthetic-from-{first}", held_out(harness, seed, range(first, first + objects)), out)
     if mri:
-        measured = head_mri(harness, seed)
-        _report("mri-brain", [m for m in measured if m.case == "mri-brain"], out)
-        _report("mri-lesion", [m for m in measured if m.case != "mri-brain"], out)
+        _measure("mri", head_mri(harness, seed), out)
 
 
 if __name__ == "__main__":

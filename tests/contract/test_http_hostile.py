@@ -273,6 +273,11 @@ def test_tokens_keep_strangers_out_and_users_apart(
         service.stop()
 
 
+def test_without_tokens_only_loopback_names_are_answered(tiny_service: ServiceProcess) -> None:
+    reply = tiny_service.client.get("/delineate/sessions", headers={"Host": "rebound.example"})
+    check(reply, 401, "not-authenticated")
+
+
 def test_the_openapi_document_is_published(tiny_service: ServiceProcess) -> None:
     document = tiny_service.client.get("/delineate/openapi.json").json()
     assert "/delineate/sessions/{session_id}/segments/{number}/prompts" in document["paths"]

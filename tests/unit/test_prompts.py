@@ -23,6 +23,7 @@ from delineate.domain.errors import (
     SegmentLocked,
     SeriesChanged,
     SessionClosed,
+    SessionFailed,
     SessionNotFound,
     WrongFrameOfReference,
 )
@@ -364,6 +365,19 @@ def test_a_session_that_was_loading_is_loaded_after_the_restart(world: World) ->
     live = world.host.get("1.3~x", "ada")
     live.loading.result(WAIT_S)
     assert live.session.state == "ready"
+
+
+def test_whoever_waits_for_a_volume_is_told_when_the_session_failed_or_was_closed(world: World) -> None:
+    world.archive.fault = ArchiveUnreachable("The archive is away.")
+    with pytest.raises(ArchiveUnreachable):
+        world.open()
+    world.archive.fault = None
+    closed = world.open()
+    close_session(world.host, closed)
+    world.restart()
+    for live in world.host.all():
+        with pytest.raises((SessionFailed, SessionClosed)):
+            live.loading.result(WAIT_S)
 
 
 def test_an_orderly_stop_keeps_running_prompts_for_the_next_start(world: World) -> None:

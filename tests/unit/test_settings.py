@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from delineate.settings import SettingsError, is_loopback, load_settings
+from delineate.settings import PREFIX, Settings, SettingsError, is_loopback, load_settings
 
 
 def test_defaults_listen_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,3 +44,21 @@ def test_weak_tokens_refuse_to_start_and_are_not_printed(monkeypatch: pytest.Mon
 )
 def test_loopback(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
+
+
+def test_every_setting_is_documented_with_its_own_words() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
+    entries = {heading: " ".join(entry.split()) for heading, entry in _sections(text)}
+    for name, field in Settings.model_fields.items():
+        description = " ".join((field.description or "").split()).replace("``", "`")
+        entry = entries.pop(f"`{PREFIX}{name.upper()}`")
+        assert description
+        assert entry.startswith(description)
+        if isinstance(field.default, str | int | float):
+            assert entry.endswith(f"Default: `{field.default}`.")
+    assert not [heading for heading in entries if PREFIX in heading], "documented, but no setting"
+
+
+def _sections(text: str) -> list[list[str]]:
+    """Split Markdown into (heading, text) at the second level."""
+    return [section.split("\n", 1) for section in text.split("\n## ")[1:]]

@@ -147,8 +147,16 @@ class SessionHost:
             self._sessions[live.session.id] = live
             if key := opened.data.get("key"):
                 self._opened[(live.session.user, key)] = (opened.data["digest"], live.session.id)
-        if live.session.plan is not None:
-            live.loading.set_result(live.session.plan)
+        if live.session.state != "loading":
+            self.settle(live)
+
+    @staticmethod
+    def settle(live: LiveSession) -> None:
+        """Tell those who wait for the volume how loading ended."""
+        try:
+            live.loading.set_result(live.plan)
+        except DelineateError as error:
+            live.loading.set_exception(error)
 
     def _end_crashing_prompts(self, live: LiveSession) -> None:
         for segment in list(live.session.segments.values()):

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import logging
 import secrets
-from concurrent.futures import Future
 from typing import Any
 
 from delineate.domain.errors import DelineateError, ModelNotFound, PromptCancelled
 from delineate.domain.records import plan_to_json
-from delineate.domain.volume import VolumePlan
 from delineate.usecases.host import SessionHost, problem_json
 from delineate.usecases.live import LiveSession
 from delineate.usecases.run_prompts import end_jobs, resume
@@ -103,11 +101,10 @@ def _load(host: SessionHost, live: LiveSession) -> None:
         _fail(host, live, error)
     else:
         with live.lock:
-            if session.state != "loading":
-                return
-            host.record(live, host.entry("loaded", plan=plan_to_json(plan)))
-            live.volume = volume
-        _settle(live.loading, plan)
+            if session.state == "loading":
+                host.record(live, host.entry("loaded", plan=plan_to_json(plan)))
+                live.volume = volume
+        host.settle(live)
 
 
 def _fail(host: SessionHost, live: LiveSession, error: Exception) -> None:
@@ -116,8 +113,3 @@ def _fail(host: SessionHost, live: LiveSession, error: Exception) -> None:
         if live.session.state == "loading":
             host.record(live, host.entry("load_failed", problem=problem))
     live.loading.set_exception(error)
-
-
-def _settle(future: Future[VolumePlan], plan: VolumePlan) -> None:
-    if not future.done():
-        future.set_result(plan)
