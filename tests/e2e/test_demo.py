@@ -13,8 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from highdicom.seg import Segmentation, segread
-from pydicom.filebase import DicomBytesIO
+from highdicom.seg import Segmentation
 from scipy import ndimage
 from tests.e2e.demo_process import DemoProcess, running
 
@@ -89,16 +88,11 @@ def stored_segmentations(demo: DemoProcess) -> list[Segmentation]:
     """Fetch every SEG of the sample study from the archive."""
     orthanc = demo.archive
     archive = archive_client(orthanc.dicomweb_url, orthanc.username, orthanc.password)
-    found = []
+    found: list[Segmentation] = []
     for series in archive.search_for_series(sample.STUDY_INSTANCE_UID, search_filters={"Modality": "SEG"}):
-        uid = series["0020000E"]["Value"][0]
-        for instance in archive.retrieve_series(
-            sample.STUDY_INSTANCE_UID, uid, media_types=(("application/dicom", "*"),)
-        ):
-            file = DicomBytesIO()
-            instance.save_as(file, enforce_file_format=True)
-            file.seek(0)
-            found.append(segread(file))
+        uids = (sample.STUDY_INSTANCE_UID, series["0020000E"]["Value"][0])
+        instances = archive.retrieve_series(*uids, media_types=(("application/dicom", "*"),))
+        found.extend(Segmentation.from_dataset(instance) for instance in instances)
     return found
 
 

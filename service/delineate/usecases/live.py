@@ -31,6 +31,8 @@ class Job:
     future: Future[Change] = field(default_factory=Future)
     preview: Preview | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
+    announced: bool = False
+    """Whether its first attempt is in the journal already."""
 
 
 class LiveSession:

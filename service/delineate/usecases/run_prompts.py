@@ -118,7 +118,11 @@ def _run_batch(host: SessionHost, live: LiveSession, jobs: tuple[Job, ...]) -> N
     engine = host.ensure_engine(live)
     ids = [job.prompt_id for job in jobs]
     with live.lock:
-        host.record(live, host.entry("attempt", segment=jobs[0].segment, prompt_ids=ids))
+        unannounced = [job.prompt_id for job in jobs if not job.announced]
+        if unannounced:
+            host.record(live, host.entry("attempt", segment=jobs[0].segment, prompt_ids=unannounced))
+        for job in jobs:
+            job.announced = False
         segment = live.session.segment(jobs[0].segment)
         base = segment.revision
         history, state = history_of(host, live, segment), f"{segment.number}@{base + 1}"

@@ -57,15 +57,17 @@ def submit_prompt(
             return _again(host, live, number, prompt_id, preview)
         live.unlocked_segment(number)
         data, blob = prompt_to_json(prompt)
-        host.record(
-            live, host.entry("prompt", blob, segment=number, prompt=data, run=run, key=prompt_id, digest=digest)
-        )
+        alone = run and not live.draining and not live.session.segment(number).pending
+        intent = host.entry("prompt", blob, segment=number, prompt=data, run=run, key=prompt_id, digest=digest)
+        attempt = host.entry("attempt", segment=number, prompt_ids=[prompt_id])
+        host.record(live, intent, *([attempt] if alone else []))  # one write where it runs at once
         if not run:
             return _done(live, prompt_id)
         enqueue(host, live, number, preview)
         job = live.job(prompt_id)
         if job is None:
             raise PredictionFailed("The prompt could not be queued.")
+        job.announced = alone
         return job.future
 
 
