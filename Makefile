@@ -92,7 +92,7 @@ $(OHIF): orthanc/ohif/ohif-app.sha512
 
 .PHONY: node-version
 node-version:
-	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < $(NODE_VERSION))' || { \
+	@node -e 'process.exit(parseInt(process.versions.node) < $(NODE_VERSION) ? 1 : 0)' || { \
 	  echo "Node.js $(NODE_VERSION) or newer is needed, and $$(command -v node) is $$(node --version)." >&2; exit 1; }
 
 $(NODE_MODULES): package.json package-lock.json ohif-extension/package.json | node-version

@@ -26,7 +26,7 @@ from delineate.demo.orthanc import OrthancServer
 SHAPE = (12, 20, 24)
 NAME: dict[str, Any] = {
     "label": "Left kidney",
-    "category": {"value": "123037004", "scheme": "SCT", "meaning": "Anatomical Structure"},
+    "category": {"value": "91723000", "scheme": "SCT", "meaning": "Anatomical Structure"},
     "type": {"value": "64033007", "scheme": "SCT", "meaning": "Kidney"},
     "laterality": {"value": "7771000", "scheme": "SCT", "meaning": "Left"},
     "colour": [10, 200, 30],

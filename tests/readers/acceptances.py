@@ -20,7 +20,7 @@ from delineate.domain.volume import SliceSource, VolumePlan
 
 Mask = npt.NDArray[np.bool_]
 
-ANATOMY = CodedConcept("123037004", "SCT", "Anatomical Structure")
+ANATOMY = CodedConcept("91723000", "SCT", "Anatomical Structure")
 KIDNEY = CodedConcept("64033007", "SCT", "Kidney")
 LEFT = CodedConcept("7771000", "SCT", "Left")
 COLOURS = ((220, 40, 40), (40, 200, 60), (60, 80, 230), (230, 200, 30))

@@ -27,7 +27,7 @@ from delineate.usecases.submit_prompt import submit_prompt
 
 NAME = {
     "label": "Liver",
-    "category": CodedConcept("123037004", "SCT", "Anatomical Structure"),
+    "category": CodedConcept("91723000", "SCT", "Anatomical Structure"),
     "type": CodedConcept("10200004", "SCT", "Liver"),
 }
 
