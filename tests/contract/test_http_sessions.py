@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -154,17 +154,15 @@ def at_once(session: ClientSession, prompts: list[Drawn]) -> list[dict[str, Any]
         futures = []
         for prompt in prompts:
             futures.append(pool.submit(session.submit, 1, prompt.body))
-            wait_until_taken(session, prompt.body["id"])
+            wait_until_taken(session, prompt.body["id"], futures[-1])
         return [f.result() for f in futures]
 
 
-def wait_until_taken(session: ClientSession, prompt_id: str) -> None:
+def wait_until_taken(session: ClientSession, prompt_id: str, reply: Future[dict[str, Any]]) -> None:
     end = time.monotonic() + 20
     while time.monotonic() < end:
-        info = session.refresh()["segments"][0]
-        if prompt_id in info["pending_prompt_ids"] or info["revision"] > 0:
+        if reply.done() or prompt_id in session.refresh()["segments"][0]["pending_prompt_ids"]:
             return
-        time.sleep(0.005)
     raise TimeoutError(prompt_id)
 
 
