@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Protocol
 
 import httpx
@@ -30,9 +29,8 @@ KINDS = [(kind, False) for kind in SINGLE] + [(kind, True) for kind in MULTI]
 
 
 @pytest.fixture(scope="module")
-def client(tiny_service: ServiceProcess) -> Iterator[httpx.Client]:
-    with tiny_service.client as client:
-        yield client
+def client(tiny_service: ServiceProcess) -> httpx.Client:
+    return tiny_service.client
 
 
 @pytest.fixture(scope="module")
