@@ -141,6 +141,8 @@ class Client:
     ) -> Json:
         """Do the main job: open a session, give each segment its prompts, and accept or write the labelmaps.
 
+        A session whose segments were stored is closed; any other stays open, to go on with.
+
         Returns
         -------
         The session's id, each segment's volume, and, when accepted, the stored SEG's UIDs.
@@ -164,6 +166,7 @@ class Client:
             stored = self.wait_for_result(session.accept()["id"])
             names = ("state", "study_instance_uid", "series_instance_uid", "sop_instance_uid")
             made |= {name: stored[name] for name in names}
+            session.close()
         return made
 
 

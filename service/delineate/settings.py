@@ -13,6 +13,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "DELINEATE_"
 ENV_FILE = f"{PREFIX}ENV_FILE"
+CLIENT_TOKEN = f"{PREFIX}TOKEN_FOR_CLIENT"
+"""Of the command line's clients; the service itself has no use for it."""
 SHORTEST_TOKEN = 16
 
 
@@ -87,7 +89,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         If one is unknown, missing or wrong.
     """
     given = dict(os.environ if environment is None else environment)
-    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields} | {ENV_FILE}
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields} | {ENV_FILE, CLIENT_TOKEN}
     unknown = sorted(name for name in given if name.upper().startswith(PREFIX) and name.upper() not in known)
     if unknown:
         raise SettingsError(f"Unknown settings: {', '.join(unknown)}. Known are: {', '.join(sorted(known))}.")

@@ -323,6 +323,35 @@ def test_kill_9_after_ten_prompts_on_two_segments_loses_nothing(
     service.stop()
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+def test_fifty_prompts_with_a_kill_9_after_every_fifth(
+    orthanc: OrthancServer, tiny_model: Path, series: PhantomSeries, tmp_path: Path
+) -> None:
+    service = tiny_service_in(tmp_path, orthanc, tiny_model)
+    service.start()
+    bare = BareSession(load_artifacts(tiny_model), series.voxels)
+    with service.connect() as client:
+        session = client.open_session(series.study_uid, series.series_uid)
+        session.add_segment()
+    levels = [Labelmap(SHAPE)]
+    for n in range(50):
+        drawn = drawn_in(series, 300 + n, include=n % 4 != 3)
+        with service.connect() as client:
+            client.session(session.id).submit(1, drawn.body)
+            levels.append(bare.prompt([drawn.voxels], step_seed(drawn.body["id"])))
+            assert client.session(session.id).labelmap(1)[0].equals(levels[-1])
+        if n % 5 == 4:
+            service.kill()
+            service.start()
+    with service.connect() as client:
+        again = client.session(session.id)
+        for expected in reversed(levels[:-1]):
+            again.undo(1)
+            assert again.labelmap(1)[0].equals(expected)
+    service.stop()
+
+
 def test_kill_9_in_the_middle_of_a_run_runs_it_again_after_the_restart(
     orthanc: OrthancServer, tiny_model: Path, large: PhantomSeries, tmp_path: Path
 ) -> None:
