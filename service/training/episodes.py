@@ -17,6 +17,9 @@ from training.synthetic import Scene, make_scene
 BORDER_VOXELS = 100
 """An object that covers more voxels of a face of the patch than this makes AutoZoom look at a larger patch."""
 
+MIN_ERROR_VOXELS = 3
+"""Smaller errors are not corrected. Clicks on small errors are needed: they teach to keep what was right."""
+
 CORRECTION_WEIGHT = 5.0
 """Weight in the loss of the voxels within 8 input voxels of a corrective prompt."""
 
@@ -159,7 +162,7 @@ def make_episode(rng: np.random.Generator, scene: Scene, patch: int, corrections
         yield from _predict(rng, session, mask, prompt, corrective=False)
     for _ in range(min(5, int(rng.poisson(corrections)))):
         error = session.prev_seg.astype(np.bool_) != mask
-        if np.count_nonzero(error) < 20:
+        if np.count_nonzero(error) < MIN_ERROR_VOXELS:
             return
         prompt, include = _correction(rng, mask, error)
         remember(session, prompt, include)
