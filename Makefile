@@ -18,6 +18,8 @@ INSTALLED := $(VENV)/.installed
 OHIF := .cache/ohif/dist/index.html
 NODE_MODULES := node_modules/.package-lock.json
 READERS := tests/readers/node_modules/.package-lock.json
+EXTENSION := ohif-extension/dist/extension.js
+EXTENSION_RUN := npm run --silent --workspace ohif-extension
 
 .PHONY: help
 help: ## list the verbs
@@ -25,19 +27,20 @@ help: ## list the verbs
 	@echo "Ports of the demo: DEMO_PORT, DEMO_ARCHIVE_PORT, DEMO_SERVICE_PORT, as in: make demo DEMO_PORT=9000"
 
 .PHONY: demo
-demo: demo-packages $(INSTALLED) $(OHIF) ## Orthanc, the service and stock OHIF with a head MRI, until Ctrl-C
+demo: demo-packages $(INSTALLED) $(OHIF) $(EXTENSION) ## Orthanc, the service and stock OHIF with a head MRI, until Ctrl-C
 	@exec $(VENV)/bin/delineate demo
 
 .PHONY: test
-test: test-packages $(INSTALLED) $(OHIF) $(NODE_MODULES) $(READERS) ## all tests but the long ones; ARGS="-k word" selects
+test: test-packages $(INSTALLED) $(OHIF) $(EXTENSION) $(READERS) ## all tests but the long ones; ARGS="-k word" selects
+	$(EXTENSION_RUN) test
 	$(VENV)/bin/pytest -m "not soak" $(ARGS)
 
 .PHONY: e2e
-e2e: test-packages $(INSTALLED) $(OHIF) $(NODE_MODULES) ## the tests with a browser
+e2e: test-packages $(INSTALLED) $(OHIF) $(EXTENSION) ## the tests with a browser
 	$(VENV)/bin/pytest tests/e2e $(ARGS)
 
 .PHONY: soak
-soak: test-packages $(INSTALLED) $(OHIF) $(NODE_MODULES) $(READERS) ## the long form of the tests
+soak: test-packages $(INSTALLED) $(OHIF) $(EXTENSION) $(READERS) ## the long form of the tests
 	$(VENV)/bin/pytest -m soak $(ARGS)
 
 .PHONY: bench
@@ -45,21 +48,23 @@ bench: demo-packages $(INSTALLED) ## compare with the bare nnInteractive session
 	$(VENV)/bin/python bench $(ARGS)
 
 .PHONY: lint
-lint: $(INSTALLED) ## style and the direction of imports
+lint: $(INSTALLED) $(NODE_MODULES) ## style and the direction of imports
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
+	$(EXTENSION_RUN) lint
 
 .PHONY: types
-types: $(INSTALLED) ## mypy --strict
+types: $(INSTALLED) $(NODE_MODULES) ## mypy --strict, tsc --strict
 	$(VENV)/bin/mypy
+	$(EXTENSION_RUN) types
 
 .PHONY: check
 check: lint types test ## everything that continuous integration runs
 
 .PHONY: clean
 clean: ## remove what make has made, the demo's archive included
-	rm -rf $(VENV) .cache .demo node_modules tests/readers/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .cache .demo node_modules ohif-extension/dist tests/readers/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find service tests -name __pycache__ -prune -exec rm -rf {} +
 	rm -rf service/*.egg-info
 
@@ -98,6 +103,12 @@ node-version:
 $(NODE_MODULES): package.json package-lock.json ohif-extension/package.json | node-version
 	npm ci --silent --ignore-scripts
 	touch $@
+
+# The viewer's extension: ES modules that stock OHIF imports at run time.
+EXTENSION_SOURCES := $(shell find ohif-extension/src -type f ! -name '*.test.*')
+
+$(EXTENSION): $(NODE_MODULES) ohif-extension/build.mjs ohif-extension/tsconfig.json $(EXTENSION_SOURCES)
+	$(EXTENSION_RUN) build
 
 $(READERS): tests/readers/package.json tests/readers/package-lock.json | node-version
 	cd tests/readers && npm ci --silent --ignore-scripts

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from delineate.domain.errors import PredictionFailed, PromptCancelled, ResultNotFound
 from delineate.domain.geometry import Box, PatientPoint, VolumeGeometry
@@ -16,11 +17,13 @@ from delineate.domain.model import ModelInfo
 from delineate.domain.ports import DicomJson, Progress, SegmentHistory, StepOutcome, StoredDifference, StoreReceipt
 from delineate.domain.prompts import PointPrompt, PromptOrigin, VoxelPrompt
 from delineate.domain.result import Result
+from delineate.domain.segmentation import SEGMENTATION_CLASSES, InstanceReference, StoredSegment, StoredSegmentation
 from delineate.domain.session import Entry
 from delineate.domain.volume import SliceSource, Volume, VolumePlan
 from delineate.usecases.host import SessionHost
 from delineate.usecases.live import LiveSession
 from delineate.usecases.open_session import open_session, resume_open_sessions
+from delineate.usecases.stored_segmentations import StoredSegmentations
 from delineate.usecases.volumes import VolumeShelf
 
 SHAPE = (6, 30, 40)
@@ -56,7 +59,7 @@ class MemoryJournal:
         self.results: dict[str, Result] = {}
         self.files: dict[tuple[str, str], bytes] = {}
 
-    def append(self, session_id: str, entries: Sequence[Entry]) -> None:
+    def append(self, session_id: str, entries: Sequence[Entry], *, epoch: int = 0) -> None:  # noqa: ARG002
         self.entries.setdefault(session_id, []).extend(entries)
 
     def sessions(self) -> list[str]:
@@ -65,7 +68,7 @@ class MemoryJournal:
     def read(self, session_id: str) -> list[Entry]:
         return list(self.entries.get(session_id, []))
 
-    def purge(self, session_id: str) -> None:
+    def purge(self, session_id: str, *, epoch: int = 0) -> None:  # noqa: ARG002
         del self.entries[session_id]
 
     def save(self, result: Result) -> None:
@@ -100,6 +103,7 @@ class FakeArchive:
         self.stored: dict[str, bytes] = {}
         self.stores = 0
         self.fault: Exception | None = None
+        self.sop_class_uid = SEGMENTATION_CLASSES[0]
         self.tamper: Callable[[bytes], bytes] = lambda data: data
 
     def _maybe_fail(self) -> None:
@@ -132,6 +136,12 @@ class FakeArchive:
         self._maybe_fail()
         return self.stored[sop_instance_uid]
 
+    def find_instance(self, study_instance_uid: str, sop_instance_uid: str) -> InstanceReference | None:  # noqa: ARG002
+        self._maybe_fail()
+        if sop_instance_uid not in self.stored:
+            return None
+        return InstanceReference("1.9", sop_instance_uid, self.sop_class_uid)
+
     def store(self, part10: bytes, study_instance_uid: str) -> StoreReceipt:  # noqa: ARG002
         self._maybe_fail()
         self.stores += 1
@@ -148,9 +158,22 @@ class FakeReader:
     def plan(self, headers: Sequence[DicomJson], volume: str | None) -> VolumePlan:  # noqa: ARG002
         return self.now
 
-    def read(self, plan: VolumePlan, instances: Iterable[bytes]) -> Volume:
+    def read(self, plan: VolumePlan, instances: Iterable[bytes], out: npt.NDArray[np.float32] | None = None) -> Volume:
         list(instances)
-        return Volume(plan, np.zeros(plan.geometry.shape, dtype=np.float32))
+        voxels = np.empty(plan.geometry.shape, dtype=np.float32) if out is None else out
+        voxels[...] = 0
+        return Volume(plan, voxels)
+
+
+class FakeSegmentationReader:
+    """Reads every instance as ``segments``."""
+
+    def __init__(self) -> None:
+        self.segments: tuple[StoredSegment, ...] = ()
+        self.read_only: str | None = None
+
+    def read(self, part10: bytes, reference: InstanceReference, plan: VolumePlan) -> StoredSegmentation:  # noqa: ARG002
+        return StoredSegmentation(reference, self.segments, self.read_only)
 
 
 class FakeCodec:
@@ -240,14 +263,21 @@ class World:
         self.journal = MemoryJournal()
         self.archive = FakeArchive()
         self.reader = FakeReader()
+        self.segmentation_reader = FakeSegmentationReader()
         self.segmenter = FakeSegmenter()
         self.outbox = FakeOutbox()
         self.host = self._host()
 
     def _host(self) -> SessionHost:
-        return SessionHost(self.journal, VolumeShelf(self.archive, self.reader), self.segmenter, engine_limit=2)
+        return SessionHost(
+            self.journal,
+            VolumeShelf(self.archive, self.reader),
+            self.segmenter,
+            StoredSegmentations(self.archive, self.segmentation_reader),
+            engine_limit=2,
+        )
 
-    def open(self, user: str = "ada", segments: int = 1) -> LiveSession:
+    def open(self, user: str = "ada", segments: int = 1, segmentation: str | None = None) -> LiveSession:
         from delineate.domain.segment import SegmentDescription
         from delineate.usecases.segments import add_segment
 
@@ -257,6 +287,7 @@ class World:
             study_instance_uid="1.2",
             series_instance_uid="1.3",
             volume=None,
+            segmentation=segmentation,
             model=None,
             key=str(uuid.uuid4()),
             digest="d",

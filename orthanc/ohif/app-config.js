@@ -1,10 +1,31 @@
 // Configuration of stock OHIF 3.13 behind the gateway (one origin, so no CORS).
+
+// Delineate's files are asked for when the viewer starts (a mode of 1 KB) and when a mode that has its panel is opened.
+// Without them the viewer is as it would be without these lines.
+function delineate(id, name) {
+  const modeFactory = async context => {
+    try {
+      const modes = await import('/delineate-extension/mode.js');
+      return await modes[name].modeFactory(context);
+    } catch (error) {
+      console.warn('Delineate is not available:', error);
+      const [stock] = id.startsWith('@ohif/') ? await context.loadModules([id]) : [];
+      return stock?.modeInstance;
+    }
+  };
+  return { id, modeFactory };
+}
+
 window.config = {
   name: 'delineate',
   routerBasename: '/',
   showStudyList: true,
   extensions: [],
-  modes: [],
+  modes: [
+    delineate('@delineate/mode', 'default'),
+    // OHIF's own segmentation mode, with our panel as one tab more.
+    delineate('@ohif/mode-segmentation', 'segmentation'),
+  ],
   customizationService: {
     // No guided tour over the first study.
     global: { 'ohif.tours': { $set: [] } },

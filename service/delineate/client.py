@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
+import httpx_sse
 import numpy as np
 import numpy.typing as npt
 
@@ -18,6 +19,8 @@ from delineate.domain.geometry import Box
 from delineate.domain.labelmap import Labelmap, Region, pack_text, unpack_text
 
 POLL_S = 0.2
+LONGEST_SILENCE_S = 60.0
+"""Of an event stream, which carries comments while nothing happens."""
 Json = dict[str, Any]
 
 
@@ -76,13 +79,26 @@ class Client:
         models: list[Json] = self.call("GET", "/models")
         return models
 
+    def terminology(self, query: str = "", *, limit: int = 20) -> list[Json]:
+        """Search what a segment can be, in English; common types for an empty query."""
+        reply = self.call("GET", "/terminology", params={"q": query, "limit": limit})
+        entries: list[Json] = reply["entries"]
+        return entries
+
     def open_session(
-        self, study_instance_uid: str, series_instance_uid: str, *, volume: str | None = None
+        self,
+        study_instance_uid: str,
+        series_instance_uid: str,
+        *,
+        volume: str | None = None,
+        segmentation_sop_instance_uid: str | None = None,
     ) -> ClientSession:
-        """Open a session and wait until its volume is loaded."""
+        """Open a session, on a stored segmentation if one is named, and wait until its volume is loaded."""
         body: Json = {"study_instance_uid": study_instance_uid, "series_instance_uid": series_instance_uid}
         if volume is not None:
             body["volume"] = volume
+        if segmentation_sop_instance_uid is not None:
+            body["segmentation_sop_instance_uid"] = segmentation_sop_instance_uid
         made = self.call("POST", "/sessions", body, params={"wait": "true"}, headers=_key())
         return ClientSession(self, made)
 
@@ -95,6 +111,19 @@ class Client:
         parameters = {"study_instance_uid": study_instance_uid} if study_instance_uid else {}
         listed: list[Json] = self.call("GET", "/sessions", params=parameters)
         return listed
+
+    def preload(self, study_instance_uid: str, series_instance_uid: str, *, volume: str | None = None) -> Json:
+        """Have a series read into memory before it is opened; return how far it is."""
+        body: Json = {"study_instance_uid": study_instance_uid}
+        if volume is not None:
+            body["volume"] = volume
+        state: Json = self.call("PUT", f"/preloads/{series_instance_uid}", body)
+        return state
+
+    def preload_state(self, series_instance_uid: str) -> Json:
+        """Read how far a preloaded series is."""
+        state: Json = self.call("GET", f"/preloads/{series_instance_uid}")
+        return state
 
     def result(self, result_id: str) -> Json:
         """Read how far an accepted segmentation is."""
@@ -128,6 +157,16 @@ class Client:
         if "status" in last:
             raise ServiceError(last)
         return last
+
+    def events(self, path: str) -> Iterator[tuple[str, Json]]:
+        """Yield kind and data of the server-sent events below ``path``, until the service ends them."""
+        quiet_s = httpx.Timeout(self._http.timeout.connect, read=LONGEST_SILENCE_S)
+        with httpx_sse.connect_sse(self._http, "GET", path, timeout=quiet_s) as source:
+            if source.response.is_error:
+                source.response.read()
+                raise ServiceError(_problem(source.response))
+            for event in source.iter_sse():
+                yield event.event, json.loads(event.data)
 
     def segment_file(
         self,
@@ -263,6 +302,14 @@ class ClientSession:
     def cancel(self, number: int, prompt_id: str) -> None:
         """Cancel a waiting or running prompt."""
         self._client.call("DELETE", f"{self.path}/segments/{number}/prompts/{prompt_id}")
+
+    def run(self, number: int) -> Json:
+        """Run the collected prompts (``prompt(..., run=False)``) and return the patch of all of them."""
+        return self._step(number, "run")
+
+    def events(self) -> Iterator[tuple[str, Json]]:
+        """Yield kind and data of what happens in the session, its state first, until it is closed."""
+        return self._client.events(f"{self.path}/events")
 
     def undo(self, number: int) -> Json:
         """Take the last step back."""

@@ -48,6 +48,12 @@ class Settings(BaseSettings):
     """User's name when there are no tokens."""
     data_dir: Path = Path("delineate-data")
     """Journal, results and model downloads. Holds patient data; one process at a time."""
+    cache_dir: Path | None = None
+    """Folder of the volume cache, on a local disk; several processes of one machine may share it. Without it, the
+    folder ``volumes`` in ``DELINEATE_DATA_DIR``. Holds patient data."""
+    cache_bytes: int = Field(default=20 * 1024**3, ge=0)
+    """Most bytes of the volume cache; the least recently used volumes go first, never one in use. 0: nothing is
+    written to disk, and volumes are in memory only while somebody uses them."""
     model: str = "demo"
     """``demo``, the id of an official nnInteractive model, or a folder with one."""
     model_licence_accepted: str | None = None

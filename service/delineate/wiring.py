@@ -7,17 +7,22 @@ from dataclasses import dataclass
 from celery import Celery
 
 from delineate.adapters.celery_outbox import CeleryOutbox, make_celery
+from delineate.adapters.context_groups import terminology_entries
 from delineate.adapters.dicom_seg import DicomSegCodec
 from delineate.adapters.dicom_series import DicomSeriesReader
 from delineate.adapters.dicomweb import DicomWebArchive
 from delineate.adapters.nninteractive.segmenter import load_segmenter
 from delineate.adapters.sqlite_journal import SqliteJournal
 from delineate.domain.ports import Archive, Outbox, ResultStore, Segmenter
+from delineate.domain.terminology import Terminology
 from delineate.settings import Settings
 from delineate.usecases.host import SessionHost
 from delineate.usecases.open_session import resume_open_sessions
+from delineate.usecases.preload_series import Preloads
 from delineate.usecases.store_result import ResultPipeline
+from delineate.usecases.stored_segmentations import StoredSegmentations
 from delineate.usecases.volumes import VolumeShelf
+from delineate.usecases.watched_results import WatchedResults
 
 SECONDS_PER_DAY = 86_400.0
 
@@ -30,11 +35,13 @@ class Services:
     archive: Archive
     segmenter: Segmenter
     host: SessionHost
+    preloads: Preloads
     results: ResultStore
     outbox: Outbox
     pipeline: ResultPipeline
     celery: Celery
     journal: SqliteJournal
+    terminology: Terminology
 
     def resume(self) -> None:
         """Go on with every session and result of the journal."""
@@ -44,6 +51,7 @@ class Services:
     def close(self) -> None:
         """Stop what runs and release the data folder."""
         self.host.close()
+        self.preloads.close()
         self.segmenter.close()
         self.journal.close()
 
@@ -72,8 +80,13 @@ def build_services(settings: Settings) -> Services:
     journal = SqliteJournal(settings.data_dir)
     celery = make_celery()
     outbox = CeleryOutbox(celery)
-    host = SessionHost(
-        journal, VolumeShelf(archive, DicomSeriesReader()), segmenter, engine_limit=settings.engine_limit
+    shelf = VolumeShelf(archive, DicomSeriesReader())
+    codec = DicomSegCodec()
+    segmentations = StoredSegmentations(archive, codec)
+    host = SessionHost(journal, shelf, segmenter, segmentations, engine_limit=settings.engine_limit)
+    results = WatchedResults(journal, host.result_saved)
+    terminology = Terminology(terminology_entries())
+    pipeline = ResultPipeline(archive, codec, results, outbox)
+    return Services(
+        settings, archive, segmenter, host, Preloads(shelf), results, outbox, pipeline, celery, journal, terminology
     )
-    pipeline = ResultPipeline(archive, DicomSegCodec(), journal, outbox)
-    return Services(settings, archive, segmenter, host, journal, outbox, pipeline, celery, journal)

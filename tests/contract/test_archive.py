@@ -25,6 +25,7 @@ from delineate.domain.errors import (
     SeriesNotFound,
     StoreRefused,
 )
+from delineate.domain.segmentation import InstanceReference
 
 Calls = list[tuple[int, int, int]]
 
@@ -94,6 +95,17 @@ def test_progress_is_a_real_fraction(orthanc: OrthancServer, archive: DicomWebAr
     assert {total for _, total, _ in calls} == {7}
     assert calls[-1][0] == 7
     assert calls[-1][2] >= sum(map(len, parts))
+
+
+def test_an_instance_is_found_in_its_study_and_only_there(orthanc: OrthancServer, archive: DicomWebArchive) -> None:
+    series, other = make_series(shape=(3, 10, 12)), make_series(shape=(3, 10, 12))
+    store_series(orthanc, series, other)
+    uid = series.sop_uids[1]
+    found = archive.find_instance(series.study_uid, uid)
+    assert found == InstanceReference(series.series_uid, uid, str(series.datasets[0].SOPClassUID))
+    assert archive.find_instance(other.study_uid, uid) is None
+    assert archive.find_instance(generate_uid(), uid) is None
+    assert archive.find_instance(series.study_uid, generate_uid()) is None
 
 
 def test_some_instances_of_a_large_series_are_fetched_alone(orthanc: OrthancServer, archive: DicomWebArchive) -> None:

@@ -17,15 +17,16 @@ from delineate.domain.model import ModelInfo
 from delineate.domain.prompts import DrawnPrompt, PointPrompt, PromptOrigin
 from delineate.domain.volume import SliceSource, VolumePlan
 
+PROFILE = "delineate"
 settings.register_profile(
-    "delineate",
+    PROFILE,
     deadline=None,
     derandomize=True,
     database=None,
     max_examples=60,
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.load_profile("delineate")
+settings.load_profile(PROFILE)
 
 FRAME = "1.2.826.0.1.3680043.8.498.1"
 OTHER_FRAME = "1.2.826.0.1.3680043.8.498.2"

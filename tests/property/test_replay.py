@@ -2,85 +2,93 @@
 
 from __future__ import annotations
 
-import uuid
+from collections.abc import Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.fakes import SHAPE, World, point
-
-from delineate.domain.errors import DelineateError
-from delineate.domain.session import Session
-from delineate.usecases.segments import delete_segment
-from delineate.usecases.submit_prompt import submit_prompt
-from delineate.usecases.undo import redo, reset, undo
-
-voxels = st.tuples(*(st.integers(0, n - 1) for n in SHAPE))
-commands = st.lists(
-    st.tuples(
-        st.sampled_from(["include", "exclude", "collect", "undo", "redo", "reset", "delete"]), st.integers(1, 3), voxels
-    ),
-    max_size=25,
+from tests.fakes import World
+from tests.property.commands import (
+    Command,
+    canonical,
+    new_world,
+    perform,
+    seen_by_user,
+    sequences,
+    settle,
+    watched,
 )
 
-
-def state_of(session: Session) -> object:
-    return [
-        (
-            number,
-            segment.revision,
-            segment.position,
-            segment.remembered,
-            list(segment.pending),
-            session.labelmap(number).to_array().tobytes(),
-        )
-        for number, segment in session.segments.items()
-    ]
+from delineate.domain.session import Session
 
 
-def run(world: World, session_id: str, verb: str, number: int, voxel: tuple[int, int, int]) -> None:
-    live = world.host.get(session_id, "ada")
-    key = (str(uuid.uuid4()), "d")
-    try:
-        match verb:
-            case "undo":
-                undo(world.host, live, number, *key)
-            case "redo":
-                redo(world.host, live, number, *key)
-            case "reset":
-                reset(world.host, live, number, *key)
-            case "delete":
-                delete_segment(world.host, live, number, *key)
-            case _:
-                prompt = point(*voxel, include=verb != "exclude")
-                submit_prompt(world.host, live, number, prompt, run=verb != "collect", digest="d").result(10)
-    except DelineateError:
-        pass  # nothing to undo, a deleted segment: refused, which must leave no trace
-
-
-@settings(max_examples=30)
-@given(commands=commands, cut=st.integers(0, 25))
-def test_replay_equals_live(commands: list[tuple[str, int, tuple[int, int, int]]], cut: int) -> None:
-    straight, restarted = World(), World()
-    for world in (straight, restarted):
-        live = world.open(segments=3)
-        for n, command in enumerate(commands):
-            if world is restarted and n == cut:
-                world.host.close()
-                world.restart()
-            run(world, live.session.id, *command)
-        world.host.close()
-    first, second = (next(iter(w.host.all())).session for w in (straight, restarted))
-    rebuilt = Session(second.id)
-    for entry in restarted.journal.read(second.id):
+@settings(max_examples=50)
+@given(sequence=sequences)
+def test_whatever_was_appended_when_the_process_died_rebuilds_what_it_had(sequence: list[Command]) -> None:
+    world = new_world()
+    live = world.open(segments=3)
+    name = live.session.id
+    had: dict[int, object] = {}
+    watched(world, live, lambda session: had.update({len(world.journal.read(name)): canonical(session)}))
+    for number, command in enumerate(sequence):
+        perform(world, name, command, number)
+    world.host.close()
+    rebuilt = Session(name)
+    for count, entry in enumerate(world.journal.read(name), start=1):
         rebuilt.apply(entry)
-    assert [s[1:4:2] for s in _shape(first)] == [s[1:4:2] for s in _shape(second)]
-    assert state_of(rebuilt) == state_of(second)
-    assert [x[-1] for x in _shape(first)] == [x[-1] for x in _shape(second)]
+        if count in had:
+            assert canonical(rebuilt) == had[count], f"after {count} entries, the last {entry.kind}"
 
 
-def _shape(session: Session) -> list[tuple[int, int, int, int, bytes]]:
-    """Return number, revision, position, count of remembered prompts and voxels of each segment."""
-    return [
-        (n, s.revision, s.position, len(s.remembered), session.labelmap(n).to_array().tobytes())
-        for n, s in session.segments.items()
-    ]
+@settings(max_examples=100)
+@given(sequence=sequences, cut=st.integers(0, 60), again=st.booleans())
+def test_a_session_cut_anywhere_comes_to_the_same_end_when_the_last_request_is_sent_again(
+    sequence: list[Command], cut: int, again: bool
+) -> None:
+    straight = new_world()
+    name = straight.open(segments=3).session.id
+    lengths = [len(straight.journal.read(name))]
+    replies = []
+    for number, command in enumerate(sequence):
+        replies.append(perform(straight, name, command, number))
+        lengths.append(len(straight.journal.read(name)))
+    cut = min(lengths[0] + cut, lengths[-1])
+    done = sum(length <= cut for length in lengths[1:])
+    restarted = killed(straight, name, cut)
+    if again and done and cut == lengths[done]:  # only its reply was lost with the process
+        assert perform(restarted, name, sequence[done - 1], done - 1) == replies[done - 1]
+    for number in range(done, len(sequence)):
+        assert perform(restarted, name, sequence[number], number) == replies[number], f"{number}: {sequence[number]}"
+    ends = [seen_by_user(world.host.get(name, "ada").session) for world in (straight, restarted)]
+    assert ends[0] == ends[1]
+    straight.host.close()
+    restarted.host.close()
+
+
+def killed(world: World, session_id: str, cut: int) -> World:
+    """Return a world that was started with what the journal held at that point, and has gone on by itself."""
+    restarted = new_world()
+    restarted.host.close()
+    restarted.journal.entries[session_id] = world.journal.read(session_id)[:cut]
+    restarted.restart()
+    settle(restarted.host.get(session_id, "ada"))
+    return restarted
+
+
+def test_the_commands_reach_every_kind_of_entry() -> None:
+    """So that the properties above say something."""
+    kinds: set[str] = set()
+
+    @settings(max_examples=40)
+    @given(sequence=sequences)
+    def collect(sequence: Sequence[Command]) -> None:
+        world = new_world()
+        name = world.open(segments=3).session.id
+        for number, command in enumerate(sequence):
+            perform(world, name, command, number)
+        world.host.close()
+        kinds.update(entry.kind for entry in world.journal.read(name))
+
+    collect()
+    unused = {"load_failed", "accepted", "segmentation_opened"}
+    every = {name.removeprefix("_on_") for name in vars(Session) if name.startswith("_on_")}
+    assert every - unused == kinds

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from delineate.domain.errors import PromptError
-from delineate.domain.geometry import Box, PatientPoint, VolumeGeometry, round_index
+from delineate.domain.geometry import Box, PatientPoint, Points, VolumeGeometry, round_index
 from delineate.domain.labelmap import unpack_text
 from delineate.domain.model import ModelInfo
+from delineate.domain.plane import VoxelPlane, aligned_plane, nearest_aligned
 from delineate.domain.prompts import DrawnPrompt, PointPrompt, PromptOrigin, VoxelBox, VoxelPoint
 from delineate.domain.rasterise import rasterise
 from delineate.domain.volume import SliceSource, VolumePlan
@@ -53,6 +55,37 @@ def test_prompts(case: Case) -> None:
         assert kebab(type(caught.value).__name__) == expected["error"]
         return
     assert outcome(case) == expected
+
+
+@pytest.mark.parametrize("case", named(load("planes")["cases"]))
+def test_planes(case: Case) -> None:
+    grid = PROMPTS["geometries"][case["geometry"]]
+    geometry = VolumeGeometry.from_matrix(tuple(grid["shape"]), grid["affine"], "1.2")
+    normal = np.array(case["normal"])
+    nearest, _ = nearest_aligned(geometry, normal)
+    np.testing.assert_allclose(nearest, case["nearest_normal"], atol=1e-9)
+    np.testing.assert_allclose(geometry.directions[case["nearest_axis"]] @ normal, np.dot(nearest, normal) * sign(case))
+    aligned = aligned_plane(corners(geometry, normal), geometry, normal)
+    assert (aligned is not None) == (case["plane"] == "aligned")
+
+
+def sign(case: Case) -> float:
+    """Whether the nearest normal runs along its voxel axis or against it."""
+    grid = PROMPTS["geometries"][case["geometry"]]
+    axis = np.array(grid["affine"])[:3, case["nearest_axis"]]
+    return float(np.sign(axis @ np.array(case["nearest_normal"])))
+
+
+def corners(geometry: VolumeGeometry, normal: npt.NDArray[np.float64]) -> Points:
+    """Return where the plane through the middle of the volume meets its corners, continuous (k, j, i)."""
+    last = np.array(geometry.shape) - 1.0
+    plane = VoxelPlane.oblique(geometry, (last / 2)[None], normal)
+    u, v = plane.columns
+    points = np.zeros((4, 3))
+    points[:, u] = [0, 0, last[u], last[u]]
+    points[:, v] = [0, last[v], last[v], 0]
+    points[:, plane.axis] = plane.level + points[:, u] * plane.slope[0] + points[:, v] * plane.slope[1]
+    return points
 
 
 def outcome(case: Case) -> Case:

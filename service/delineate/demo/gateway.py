@@ -12,7 +12,7 @@ from typing import Self
 
 import httpx
 
-from delineate.demo.layout import gateway_file, program
+from delineate.demo.layout import EXTENSION, gateway_file, program
 from delineate.demo.processes import Server
 
 NGINX_MODULES = Path("/usr/lib/nginx/modules")
@@ -40,6 +40,8 @@ class Gateway:
         Delineate's port on this machine.
     viewer : Path
         OHIF's ``dist`` folder.
+    extension : Path
+        ``dist`` folder of Delineate's extension for OHIF; where it is missing, the viewer works without.
     log : Path, optional
         Error log, ``folder/gateway.log`` if not given.
     """
@@ -51,6 +53,7 @@ class Gateway:
     archive_password: str = field(repr=False)
     service_port: int
     viewer: Path
+    extension: Path = EXTENSION
     log: Path | None = None
     server: Server = field(init=False, repr=False)
 
@@ -100,6 +103,7 @@ class Gateway:
             ARCHIVE_BASIC_AUTH=base64.b64encode(credentials).decode(),
             SERVICE_ADDRESS=f"127.0.0.1:{self.service_port}",
             OHIF_ROOT=self.viewer.resolve(),
+            EXTENSION_ROOT=self.extension.resolve(),
         )
 
     def is_ready(self) -> bool:

@@ -11,6 +11,9 @@ from delineate.demo.errors import CheckoutMissingError, ProgramMissingError
 REPOSITORY = Path(__file__).resolve().parents[3]
 """Root of the checkout that an editable installation runs from."""
 
+EXTENSION = REPOSITORY / "ohif-extension" / "dist"
+"""Where ``make`` builds the extension for OHIF."""
+
 
 def gateway_file(name: str) -> Path:
     """Find a file of the ``orthanc`` folder.

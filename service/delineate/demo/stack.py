@@ -93,9 +93,9 @@ class DemoStack:
 
     @property
     def viewer_url(self) -> str:
-        """The viewer with the sample study in three planes."""
+        """The viewer with the sample study in Delineate's mode, in three planes."""
         query = {"StudyInstanceUIDs": sample.STUDY_INSTANCE_UID, "hangingProtocolId": "mpr"}
-        return f"{self.gateway.url}/viewer?{urlencode(query)}"
+        return f"{self.gateway.url}/delineate?{urlencode(query)}"
 
     def require_running(self) -> None:
         """Check that nothing has ended.

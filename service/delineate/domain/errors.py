@@ -10,6 +10,8 @@
     │   │   PixelDataUnusable, ConstantVolume
     │   ├── VolumeChoiceRequired, UnknownVolume
     │   └── SeriesChanged
+    ├── SegmentationError    a stored segmentation that cannot be opened on the series
+    │   └── SegmentationNotFound, NotASegmentation, SegmentationOfOtherSeries, SegmentationUnreadable
     ├── PromptError          a prompt that cannot be taken
     │   ├── PromptOutsideVolume, WrongFrameOfReference, PromptPlaneMismatch,
     │   │   PromptPlaneUnsupported, PromptReferenceMismatch, PromptMalformed,
@@ -19,11 +21,14 @@
     │   ├── SessionNotFound, SessionClosed, SessionLoading, SessionFailed,
     │   │   SegmentNotFound, SegmentLocked, SegmentInvalid, NothingToUndo, NothingToRedo,
     │   │   SegmentEmpty, SegmentUnnamed, SegmentsOverlap, ResultNotFound, ResultNotFailed,
-    │   │   PromptNotFound, IdempotencyConflict
+    │   │   PromptNotFound, NothingToRun, PreloadNotFound, IdempotencyConflict, SessionReadOnly
+    │   │   SessionOwnedElsewhere, JournalUnavailable
     ├── ArchiveError         the archive did not do its part
     │   ├── ArchiveUnreachable, ArchiveTimeout, ArchiveDenied, ArchiveProtocol,
     │   │   SeriesNotFound, SeriesIncomplete
     │   └── StoreRefused, StoredDifferently
+    ├── CacheError           the volume cache did not do its part
+    │   └── CacheFull, CacheDiskFailed
     ├── SegmenterError       the model did not do its part
     │   ├── ModelNotFound, LicenceNotAccepted, SegmenterBusy, PredictionFailed
     │   └── PromptCancelled
@@ -301,6 +306,29 @@ class SeriesChanged(SeriesError):
         )
 
 
+# --- Segmentations ------------------------------------------------------------------------------
+
+
+class SegmentationError(DelineateError):
+    """A stored segmentation cannot be opened on the series."""
+
+
+class SegmentationNotFound(Worded, SegmentationError):
+    """The study has no such instance."""
+
+
+class NotASegmentation(Worded, SegmentationError):
+    """The instance is not a DICOM Segmentation."""
+
+
+class SegmentationOfOtherSeries(Worded, SegmentationError):
+    """The segmentation was made on other images than the session's."""
+
+
+class SegmentationUnreadable(Worded, SegmentationError):
+    """The segmentation is damaged or contradicts itself."""
+
+
 # --- Prompts ------------------------------------------------------------------------------------
 
 
@@ -423,12 +451,39 @@ class NothingToRedo(Worded, SessionError):
     """There is no step to redo."""
 
 
+class NothingToRun(Worded, SessionError):
+    """There is no collected prompt to run."""
+
+
 class PromptNotFound(Worded, SessionError):
     """No waiting or running prompt of that id."""
 
 
 class IdempotencyConflict(Worded, SessionError):
     """An idempotency key was used before for another request."""
+
+
+class SessionReadOnly(Worded, SessionError):
+    """The session's segmentation can be looked at only."""
+
+
+@dataclass(eq=False)
+class SessionOwnedElsewhere(SessionError):
+    """Another process of the service works on the session."""
+
+    session: str
+    """Its id."""
+
+    @property
+    def detail(self) -> str:  # noqa: D102
+        return (
+            f"Another process of the service works on session {self.session}, which is as that one left it. Send the "
+            "same request again: it will reach that process, or this one once that one is gone."
+        )
+
+
+class JournalUnavailable(Worded, SessionError):
+    """The journal could not be read or written; may pass."""
 
 
 class SegmentEmpty(Worded, SessionError):
@@ -445,6 +500,10 @@ class SegmentsOverlap(Worded, SessionError):
 
 class ResultNotFound(Worded, SessionError):
     """No such result."""
+
+
+class PreloadNotFound(Worded, SessionError):
+    """The series is not preloaded."""
 
 
 class ResultNotFailed(Worded, SessionError):
@@ -500,6 +559,38 @@ class StoreRefused(Worded, ArchiveError):
 
 class StoredDifferently(Worded, ArchiveError):
     """What the archive gives back is not what was stored."""
+
+
+# --- Volume cache -------------------------------------------------------------------------------
+
+
+class CacheError(DelineateError):
+    """The volume cache did not do its part."""
+
+
+@dataclass(eq=False)
+class CacheFull(CacheError):
+    """The volumes in use leave no room for another one."""
+
+    needed_bytes: int
+    budget_bytes: int
+
+    @property
+    def detail(self) -> str:  # noqa: D102
+        if self.needed_bytes > self.budget_bytes:
+            return (
+                f"The volume takes {self.needed_bytes} bytes, and the volume cache has {self.budget_bytes} bytes in "
+                "all. Have the administrator raise DELINEATE_CACHE_BYTES."
+            )
+        return (
+            f"The volume takes {self.needed_bytes} bytes, for which there is no room beside the volumes in use: the "
+            f"volume cache has {self.budget_bytes} bytes in all. Try again when other sessions are closed, or have the "
+            "administrator raise DELINEATE_CACHE_BYTES."
+        )
+
+
+class CacheDiskFailed(Worded, CacheError):
+    """The disk of the volume cache is full or faulty."""
 
 
 # --- Segmenter ----------------------------------------------------------------------------------

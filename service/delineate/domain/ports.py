@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from delineate.domain.labelmap import Labelmap, Region
 from delineate.domain.model import ModelInfo
 from delineate.domain.prompts import VoxelPrompt
 from delineate.domain.result import Result
 from delineate.domain.segment import SegmentDescription
+from delineate.domain.segmentation import InstanceReference, SegmentOrigin, StoredSegmentation
 from delineate.domain.session import Entry
 from delineate.domain.volume import Volume, VolumePlan
 
@@ -47,6 +51,9 @@ class Archive(Protocol):
     def has_instance(self, study_instance_uid: str, series_instance_uid: str, sop_instance_uid: str) -> bool:
         """Tell whether the archive holds that instance."""
 
+    def find_instance(self, study_instance_uid: str, sop_instance_uid: str) -> InstanceReference | None:
+        """Return where in the study an instance is (QIDO-RS), or None if the study does not have it."""
+
     def instance(self, study_instance_uid: str, series_instance_uid: str, sop_instance_uid: str) -> bytes:
         """Return one instance as a Part 10 file, as stored."""
 
@@ -68,8 +75,68 @@ class VolumeReader(Protocol):
     def plan(self, headers: Sequence[DicomJson], volume: str | None) -> VolumePlan:
         """Check and sort the headers; SeriesError leaves say what is wrong."""
 
-    def read(self, plan: VolumePlan, instances: Iterable[bytes]) -> Volume:
-        """Decode the plan's instances, each straight into its place; holds one instance at a time beside the volume."""
+    def read(self, plan: VolumePlan, instances: Iterable[bytes], out: npt.NDArray[np.float32] | None = None) -> Volume:
+        """Decode the plan's instances, each straight into its place; holds one instance at a time beside the volume.
+
+        ``out``, of the plan's shape (k, j, i), is where the voxels are put; they are the volume's.
+        """
+
+
+FillVoxels = Callable[[npt.NDArray[np.float32]], object]
+"""Writes every voxel of an array of axes (k, j, i); what it raises goes to whoever asked for the volume."""
+WhileWaiting = Callable[[], object]
+"""Called again and again while another thread or process does the work; gives up waiting by raising."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheUsage:
+    """How full a volume cache is."""
+
+    volumes: int
+    nbytes: int
+    """Of the volumes and what was derived from them, those on their way included."""
+    budget_bytes: int | None
+    """None: no budget."""
+
+
+class VolumeCache(Protocol):
+    """Volumes, one for all who work on a series, and what was derived from them; the arrays are read-only.
+
+    It knows nothing of the archive: whoever uses it asks the archive for the series' headers first, each time and with
+    the user's credentials, and looks the plan up that they give. A changed series has another fingerprint.
+    """
+
+    def find(self, plan: VolumePlan) -> Volume | None:
+        """Return the plan's volume if it is there."""
+
+    def load(self, plan: VolumePlan, fill: FillVoxels, while_waiting: WhileWaiting = ...) -> Volume:
+        """Return the plan's volume; if it is not there, have ``fill`` write it, once for all who ask meanwhile.
+
+        It is kept at least as long as a view of its voxels lives. If ``fill`` raises, nothing stays, and the next who
+        waits fills.
+
+        Raises
+        ------
+        CacheFull
+            If the volumes in use leave no room.
+        CacheDiskFailed
+            If the disk is full or faulty.
+        """
+
+    def derived(
+        self, plan: VolumePlan, name: str, make: Callable[[], npt.NDArray[Any]], while_waiting: WhileWaiting = ...
+    ) -> npt.NDArray[Any]:
+        """Return an array that belongs to the plan's volume and to nothing else, made once for all who ask.
+
+        ``name`` names everything that it depends on beside the volume. ``make`` does not use the cache. Call it while
+        holding the volume; where the array finds no room it is this process's own.
+        """
+
+    def usage(self) -> CacheUsage:
+        """Return how full it is."""
+
+    def purge(self, unused_for_s: float = 0.0) -> int:
+        """Remove the volumes that nobody uses, and nobody used for so long; return how many."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,6 +215,12 @@ class AcceptedSegment:
     tracking_uid: str
     manual: bool
     """Whether no model output is left in it."""
+    predicted: bool = True
+    """Unless manual: whether output of the acceptance's model is in it, not only of what made its origin."""
+    untouched: bool = False
+    """Whether the voxels are those of its origin."""
+    origin: SegmentOrigin | None = None
+    """What it was in the acceptance's predecessor."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,6 +238,8 @@ class Acceptance:
     sop_instance_uid: str
     accepted_at: datetime
     """Timezone-aware."""
+    predecessor: InstanceReference | None = None
+    """The stored segmentation of the same study of which this is the next version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +260,23 @@ class ResultCodec(Protocol):
         """Compare decoded voxels, segment items, positions and references; StoredDifferently if they are not equal."""
 
 
-class Journal(Protocol):
-    """The append-only record of every session."""
+class SegmentationReader(Protocol):
+    """Reads stored segmentations, whoever made them."""
 
-    def append(self, session_id: str, entries: Sequence[Entry]) -> None:
-        """Append entries, all or none; durable on return."""
+    def read(self, part10: bytes, reference: InstanceReference, plan: VolumePlan) -> StoredSegmentation:
+        """Return the segmentation on the plan's grid, or read-only with the reason; SegmentationError leaves if not."""
+
+
+class Journal(Protocol):
+    """The append-only record of every session.
+
+    A write carries the ``epoch`` of the lease under which the caller serves the session (0: it never had one), and is
+    refused with SessionOwnedElsewhere if another process has taken the session since. JournalUnavailable leaves open
+    whether a write was kept: read the session again, under a new lease, before going on with it.
+    """
+
+    def append(self, session_id: str, entries: Sequence[Entry], *, epoch: int = 0) -> None:
+        """Append entries, all or none, in order; durable on return."""
 
     def sessions(self) -> list[str]:
         """Return the ids of all sessions that were not purged, oldest first."""
@@ -197,8 +284,45 @@ class Journal(Protocol):
     def read(self, session_id: str) -> list[Entry]:
         """Return a session's entries in order; empty if there is no such session."""
 
-    def purge(self, session_id: str) -> None:
+    def purge(self, session_id: str, *, epoch: int = 0) -> None:
         """Forget a session for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right of one process to serve a session, until it is released, or lapses and another process takes it."""
+
+    session_id: str
+    epoch: int
+    """Above 0; grows with every change of hands, and is never granted twice."""
+
+
+class Leases(Protocol):
+    """Who serves which session, when several processes share one journal.
+
+    A lease is renewed in the background. Where that fails for as long as a lease lasts it lapses: it is not held until
+    a renewal succeeds again, as it does unless another process has taken the session. Then it is lost for good.
+    """
+
+    def acquire(self, session_id: str) -> Lease:
+        """Take a session, or return the lease that is held.
+
+        Raises
+        ------
+        SessionOwnedElsewhere
+            If another process holds it.
+        JournalUnavailable
+            If nobody can tell.
+        """
+
+    def held(self, lease: Lease) -> bool:
+        """Tell whether the session may be served under this lease now; asks nobody."""
+
+    def release(self, lease: Lease) -> None:
+        """Give a session back, so that another process can take it at once."""
+
+    def on_loss(self, forget: Callable[[Lease], None]) -> None:
+        """Have ``forget`` called, from another thread, with each lease that is lost for good."""
 
 
 class ResultStore(Protocol):

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from delineate.domain.geometry import Box, PatientPoint, VolumeGeometry
-from delineate.domain.labelmap import Labelmap, Region, pack, unpack
+from delineate.domain.labelmap import Labelmap, Region, count_packed, pack, unpack
 from delineate.domain.prompts import DrawnPrompt, LabelmapPrompt, PointPrompt, Prompt, PromptOrigin
+from delineate.domain.result import Result
 from delineate.domain.segment import CodedConcept, SegmentDescription
 from delineate.domain.volume import SliceSource, VolumePlan
 
@@ -26,6 +27,11 @@ class PackedRegion:
     def of(cls, region: Region) -> PackedRegion:
         """Pack a region."""
         return cls(region.box, pack(region.voxels))
+
+    @property
+    def count(self) -> int:
+        """Number of voxels set."""
+        return count_packed(self.data)
 
     def region(self) -> Region:
         """Unpack it."""
@@ -112,3 +118,13 @@ def plan_from_json(data: Mapping[str, Any]) -> VolumePlan:
         geometry=VolumeGeometry.from_matrix((k, j, i), data["affine"], data["frame_of_reference_uid"]),
         slices=tuple(SliceSource(uid, frame) for uid, frame in data["slices"]),
     )
+
+
+def result_to_json(result: Result) -> Json:
+    """Return a result's state as JSON."""
+    return asdict(result)
+
+
+def result_from_json(data: Mapping[str, Any]) -> Result:
+    """Turn JSON back into a result's state."""
+    return Result(**{**data, "coerced": tuple(data["coerced"])})

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from delineate.domain.errors import SegmentInvalid
 
 MAX_LABEL = 64
 """Characters of Segment Label (LO, PS3.5 6.2)."""
+
+SIDE = re.compile(r"\b(?:left|right|bilateral|unilateral)\b", re.IGNORECASE)
+"""Words by which a code's meaning says which side it is on: "Left atrium", "Middle lobe of right lung"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,23 @@ class CodedConcept:
                 raise SegmentInvalid(
                     f"A code's {name} has 1 to {limit} printable characters without backslash; this one is {text!r}."
                 )
+
+    @property
+    def states_side(self) -> bool:
+        """Whether the code has a laterality in its own meaning, so that it takes no other.
+
+        >>> CodedConcept("87878005", "SCT", "Left ventricle").states_side
+        True
+        """
+        return SIDE.search(self.meaning) is not None
+
+
+LATERALITIES = (
+    CodedConcept("24028007", "SCT", "Right"),
+    CodedConcept("7771000", "SCT", "Left"),
+    CodedConcept("51440002", "SCT", "Right and left"),
+)
+"""The sides that a segment can be given (of CID 244, PS3.16); "Unilateral" says nothing that one can draw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +70,8 @@ class SegmentDescription:
     def is_named(self) -> bool:
         """Whether it has all that a DICOM SEG needs to name it."""
         return bool(self.label.strip()) and self.category is not None and self.type is not None
+
+    @property
+    def states_side_twice(self) -> bool:
+        """Whether a laterality was given to a type that has one in its own meaning."""
+        return self.laterality is not None and self.type is not None and self.type.states_side

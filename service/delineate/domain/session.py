@@ -6,16 +6,18 @@ apply it; after a restart the same entries are read and applied again, so that b
 Entry kinds, each with the fields of its ``data``:
 
 ====================  ==========================================================================================
-opened                user, study_instance_uid, series_instance_uid, volume, model
+opened                user, study_instance_uid, series_instance_uid, volume, model, segmentation
 loaded                plan
 load_failed           problem
-segment_added         segment, description, tracking_id, tracking_uid
+segmentation_opened   reference, read_only                    of the stored segmentation that is to be refined
+segment_added         segment, description, tracking_id, tracking_uid, origin
 segment_changed       segment, description, tracking_id, tracking_uid
 segment_deleted       segment
 prompt                segment, prompt, run                    intent; blob: voxels of a labelmap prompt
 attempt               segment, prompt_ids                     a model run begins (the step's bounds)
 step                  segment, step, prompt_ids, box, timing  outcome; blob: the labelmap afterwards
 prompts_ended         segment, prompt_ids, problem            cancelled or failed: no effect
+run                   segment, prompt_ids                     collected prompts are to run
 undo, redo            segment
 accepted              result
 closed
@@ -50,10 +52,12 @@ from delineate.domain.records import (
     prompt_from_json,
 )
 from delineate.domain.segment import SegmentDescription
+from delineate.domain.segmentation import OpenedFrom, SegmentOrigin, opened_from_json, origin_from_json
 from delineate.domain.volume import VolumePlan
 
 SessionState = Literal["loading", "ready", "failed", "closed"]
-StepKind = Literal["prompts", "labelmap", "reset"]
+StepKind = Literal["opened", "prompts", "labelmap", "reset"]
+"""``opened`` is what a stored segmentation holds of the segment: the ground on which steps are made and undone."""
 
 TRANSITIONS: Mapping[tuple[SessionState, str], SessionState] = {
     ("loading", "loaded"): "ready",
@@ -134,6 +138,10 @@ class SegmentRecord:
     """How many of the steps are in effect; those behind it can be redone."""
     revision: int = 0
     pending: dict[str, Pending] = field(default_factory=dict)
+    origin: SegmentOrigin | None = None
+    """What it was in the stored segmentation that the session was opened from."""
+    counted: tuple[PackedRegion, int] = field(default=(NOTHING, 0), repr=False)
+    """A labelmap, and the number of its voxels."""
 
     @property
     def packed(self) -> PackedRegion:
@@ -157,13 +165,42 @@ class SegmentRecord:
         """Ids of the prompts that the model remembers: all since the last labelmap prompt or reset."""
         ids: list[str] = []
         for step in self.active_steps:
-            ids = [] if step.kind == "labelmap" else [*ids, *step.prompt_ids]
+            ids = [] if step.kind in ("labelmap", "opened") else [*ids, *step.prompt_ids]
         return tuple(ids)
 
     @property
+    def applied(self) -> tuple[str, ...]:
+        """Ids of the prompts whose steps are in effect, in order: all since the last reset."""
+        return tuple(name for step in self.active_steps for name in step.prompt_ids)
+
+    @property
+    def voxel_count(self) -> int:
+        """Number of voxels set now; counted once for each labelmap."""
+        packed = self.packed
+        if self.counted[0] is not packed:
+            self.counted = (packed, packed.count)
+        return self.counted[1]
+
+    @property
     def is_manual(self) -> bool:
-        """Whether no model output is left in the labelmap."""
-        return all(step.kind == "labelmap" for step in self.active_steps)
+        """Whether no model output is left in the labelmap, of this session or of before."""
+        before = self.origin is None or self.origin.manual
+        return all(step.kind == "labelmap" or (step.kind == "opened" and before) for step in self.active_steps)
+
+    @property
+    def is_predicted(self) -> bool:
+        """Whether output of the session's model is left in the labelmap."""
+        return any(step.kind == "prompts" for step in self.active_steps)
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether the labelmap is the one that was opened."""
+        return self.position > 0 and self.steps[self.position - 1].kind == "opened"
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether a step is in effect that was made in this session."""
+        return self.position > 0 and not self.is_untouched
 
 
 class Session:
@@ -179,6 +216,10 @@ class Session:
         self.model = ""
         self.plan: VolumePlan | None = None
         self.problem: Json | None = None
+        self.segmentation: str | None = None
+        """SOP Instance UID of the stored segmentation to open, if the session is to refine one."""
+        self.opened_from: OpenedFrom | None = None
+        """The same once it is open."""
         self.segments: dict[int, SegmentRecord] = {}
         self.next_segment = 1
         self.prompts: dict[str, Prompt] = {}
@@ -189,6 +230,7 @@ class Session:
         self._changes: dict[str, Change] = {}
         self._ended: dict[str, Json] = {}
         self._made: dict[str, Any] = {}
+        self._runs: dict[str, str] = {}
 
     # --- reading ----------------------------------------------------------------------------------
 
@@ -239,20 +281,22 @@ class Session:
 
     # --- folding ----------------------------------------------------------------------------------
 
-    def apply(self, entry: Entry) -> None:
-        """Fold one entry into the state."""
+    def apply(self, entry: Entry) -> Change | None:
+        """Fold one entry into the state, and return what it did to a labelmap, if anything."""
         self.touched_at = entry.at
         self.state = TRANSITIONS.get((self.state, entry.kind), self.state)
         data = entry.data
         key = data.get("key")
         if key is not None:
             self._digests[key] = data["digest"]
-        getattr(self, f"_on_{entry.kind}")(entry, data, key)
+        change: Change | None = getattr(self, f"_on_{entry.kind}")(entry, data, key)
+        return change
 
     def _on_opened(self, entry: Entry, data: Json, _key: str | None) -> None:
         self.user, self.model, self.volume = data["user"], data["model"], data["volume"]
         self.study_instance_uid = data["study_instance_uid"]
         self.series_instance_uid = data["series_instance_uid"]
+        self.segmentation = data.get("segmentation")
         self.opened_at = entry.at
 
     def _on_loaded(self, _entry: Entry, data: Json, _key: str | None) -> None:
@@ -261,10 +305,17 @@ class Session:
     def _on_load_failed(self, _entry: Entry, data: Json, _key: str | None) -> None:
         self.problem = data["problem"]
 
+    def _on_segmentation_opened(self, _entry: Entry, data: Json, _key: str | None) -> None:
+        self.opened_from = opened_from_json(data)
+
     def _on_segment_added(self, _entry: Entry, data: Json, key: str | None) -> None:
         number = data["segment"]
         self.segments[number] = SegmentRecord(
-            number, description_from_json(data["description"]), data["tracking_id"], data["tracking_uid"]
+            number,
+            description_from_json(data["description"]),
+            data["tracking_id"],
+            data["tracking_uid"],
+            origin=origin_from_json(data.get("origin")),
         )
         self.next_segment = number + 1
         self._remember(key, number)
@@ -287,12 +338,20 @@ class Session:
         if not data["run"]:
             self._changes[prompt.origin.id] = _unchanged(segment, (prompt.origin.id,))
 
+    def _on_run(self, _entry: Entry, data: Json, key: str | None) -> None:
+        segment = self.segments[data["segment"]]
+        for prompt_id in data["prompt_ids"]:
+            segment.pending[prompt_id].run = True
+            if key is not None:
+                self._runs[prompt_id] = key
+        self._remember(key, tuple(data["prompt_ids"]))
+
     def _on_attempt(self, _entry: Entry, data: Json, _key: str | None) -> None:
         segment = self.segments[data["segment"]]
         for prompt_id in data["prompt_ids"]:
             segment.pending[prompt_id].attempts += 1
 
-    def _on_step(self, entry: Entry, data: Json, key: str | None) -> None:
+    def _on_step(self, entry: Entry, data: Json, key: str | None) -> Change:
         segment = self.segments[data["segment"]]
         ids = tuple(data["prompt_ids"])
         before, base = segment.packed, segment.revision
@@ -305,8 +364,11 @@ class Session:
         for prompt_id in ids:
             segment.pending.pop(prompt_id, None)
             self._changes.setdefault(prompt_id, change)
+        for run in {self._runs.pop(name) for name in ids if name in self._runs}:
+            self._changes[run] = _joined(self._changes.get(run), change)
         if key is not None:
             self._changes[key] = change
+        return change
 
     def _on_prompts_ended(self, _entry: Entry, data: Json, key: str | None) -> None:
         segment = self.segments.get(data["segment"])
@@ -314,15 +376,16 @@ class Session:
             if segment is not None:
                 segment.pending.pop(prompt_id, None)
             self._changes.pop(prompt_id, None)
+            self._runs.pop(prompt_id, None)
             self._ended[prompt_id] = data["problem"]
         if key is not None and segment is not None:
             self._changes[key] = _unchanged(segment, tuple(data["prompt_ids"]))
 
-    def _on_undo(self, _entry: Entry, data: Json, key: str | None) -> None:
-        self._move(self.segments[data["segment"]], -1, key)
+    def _on_undo(self, _entry: Entry, data: Json, key: str | None) -> Change:
+        return self._move(self.segments[data["segment"]], -1, key)
 
-    def _on_redo(self, _entry: Entry, data: Json, key: str | None) -> None:
-        self._move(self.segments[data["segment"]], +1, key)
+    def _on_redo(self, _entry: Entry, data: Json, key: str | None) -> Change:
+        return self._move(self.segments[data["segment"]], +1, key)
 
     def _on_accepted(self, _entry: Entry, data: Json, key: str | None) -> None:
         self.results.append(data["result"])
@@ -332,15 +395,15 @@ class Session:
         for segment in self.segments.values():
             segment.pending.clear()
 
-    def _move(self, segment: SegmentRecord, by: int, key: str | None) -> None:
+    def _move(self, segment: SegmentRecord, by: int, key: str | None) -> Change:
         moved = segment.steps[segment.position - 1] if by < 0 else segment.steps[segment.position]
         before, base = segment.packed, segment.revision
         segment.position += by
         segment.revision += 1
+        change = Change(segment.number, base, segment.revision, moved.prompt_ids, before, segment.packed)
         if key is not None:
-            self._changes[key] = Change(
-                segment.number, base, segment.revision, moved.prompt_ids, before, segment.packed
-            )
+            self._changes[key] = change
+        return change
 
     def _remember(self, key: str | None, made: object) -> None:
         if key is not None:
@@ -348,8 +411,8 @@ class Session:
 
 
 def check_undo(segment: SegmentRecord) -> None:
-    """Raise NothingToUndo if no step is in effect."""
-    if segment.position == 0:
+    """Raise NothingToUndo if no step is in effect, or only what was opened."""
+    if not segment.can_undo:
         raise NothingToUndo(f"Segment {segment.number} has no step to undo.")
 
 
@@ -366,6 +429,22 @@ def step_seed(prompt_id: str) -> int:
 
 def _unchanged(segment: SegmentRecord, prompt_ids: tuple[str, ...]) -> Change:
     return Change(segment.number, segment.revision, segment.revision, prompt_ids, segment.packed, segment.packed)
+
+
+def _joined(first: Change | None, then: Change) -> Change:
+    """Return two changes of one segment, one after the other, as one."""
+    if first is None:
+        return then
+    a, b = first.timing, then.timing
+    return Change(
+        segment=first.segment,
+        base_revision=first.base_revision,
+        revision=then.revision,
+        prompt_ids=(*first.prompt_ids, *then.prompt_ids),
+        before=first.before,
+        after=then.after,
+        timing=Timing(a.queue, round(a.model + b.model, 3), round(a.encode + b.encode, 3)),
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,8 +8,17 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from delineate import __version__
-from delineate.http import routes_health, routes_results, routes_segments, routes_sessions
+from delineate.http import (
+    routes_events,
+    routes_health,
+    routes_preloads,
+    routes_results,
+    routes_segments,
+    routes_sessions,
+    routes_terminology,
+)
 from delineate.http.limits import BodyLimit
+from delineate.http.patches import Patches
 from delineate.http.problems import install_problem_handlers
 from delineate.wiring import Services
 
@@ -35,7 +44,17 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
     )
     app.state.services = services
-    for module in (routes_health, routes_sessions, routes_segments, routes_results):
+    app.state.patches = Patches()
+    routed = (
+        routes_health,
+        routes_terminology,
+        routes_preloads,
+        routes_sessions,
+        routes_segments,
+        routes_results,
+        routes_events,
+    )
+    for module in routed:
         app.include_router(module.router, prefix=ROOT)
     install_problem_handlers(app)
     app.add_middleware(BodyLimit, limit=services.settings.body_limit_bytes)

@@ -38,6 +38,10 @@ STATUS: Mapping[type[e.DelineateError], int] = {
     e.VolumeChoiceRequired: 422,
     e.UnknownVolume: 422,
     e.SeriesChanged: 409,
+    e.SegmentationNotFound: 404,
+    e.NotASegmentation: 422,
+    e.SegmentationOfOtherSeries: 422,
+    e.SegmentationUnreadable: 422,
     e.PromptOutsideVolume: 422,
     e.WrongFrameOfReference: 422,
     e.PromptPlaneMismatch: 422,
@@ -50,17 +54,22 @@ STATUS: Mapping[type[e.DelineateError], int] = {
     e.SessionClosed: 410,
     e.SessionLoading: 409,
     e.SessionFailed: 409,
+    e.SessionReadOnly: 409,
     e.SegmentNotFound: 404,
     e.SegmentLocked: 409,
     e.SegmentInvalid: 422,
     e.NothingToUndo: 409,
     e.NothingToRedo: 409,
+    e.NothingToRun: 409,
     e.PromptNotFound: 404,
     e.IdempotencyConflict: 409,
+    e.SessionOwnedElsewhere: 503,
+    e.JournalUnavailable: 503,
     e.SegmentEmpty: 422,
     e.SegmentUnnamed: 422,
     e.SegmentsOverlap: 409,
     e.ResultNotFound: 404,
+    e.PreloadNotFound: 404,
     e.ResultNotFailed: 409,
     e.ArchiveUnreachable: 503,
     e.ArchiveTimeout: 504,
@@ -70,6 +79,8 @@ STATUS: Mapping[type[e.DelineateError], int] = {
     e.SeriesIncomplete: 422,
     e.StoreRefused: 502,
     e.StoredDifferently: 502,
+    e.CacheFull: 503,
+    e.CacheDiskFailed: 507,
     e.ModelNotFound: 404,
     e.LicenceNotAccepted: 403,
     e.SegmenterBusy: 503,
@@ -92,6 +103,12 @@ def problem_document(error: e.DelineateError) -> dict[str, Any]:
     """Return the problem document of an error: its fields become extension members."""
     title = (type(error).__doc__ or type(error).__name__).splitlines()[0]
     return _document(type(error).__name__, title, STATUS[type(error)], error.detail, _members(error))
+
+
+def internal_fault() -> dict[str, Any]:
+    """Return the problem document of an error that nobody expected."""
+    detail = "An internal fault. The session is as it was; try again, and tell the administrator."
+    return _document("InternalFault", "Internal fault.", 500, detail, {})
 
 
 def problem_response(document: Mapping[str, Any]) -> JSONResponse:
@@ -133,8 +150,7 @@ def install_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def _unexpected(request: Request, error: Exception) -> JSONResponse:
         log.error("unexpected error", exc_info=error, extra={"path": request.url.path})
-        detail = "An internal fault. The session is as it was; try again, and tell the administrator."
-        return problem_response(_document("InternalFault", "Internal fault.", 500, detail, {}))
+        return problem_response(internal_fault())
 
 
 def _members(error: e.DelineateError) -> dict[str, Any]:

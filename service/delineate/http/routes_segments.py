@@ -14,14 +14,17 @@ from starlette.concurrency import run_in_threadpool
 from delineate.domain.errors import DelineateError
 from delineate.domain.labelmap import Region
 from delineate.domain.segment import SegmentDescription
-from delineate.domain.session import Change, Patch, Timing, patch_of
+from delineate.domain.session import Change, Patch, SegmentRecord, Timing
 from delineate.http.dependencies import OwnSession, Parts, RequestKey, digest_of
+from delineate.http.patches import Patches, PatchMaker
 from delineate.http.problems import problem_document
 from delineate.http.schemas import DescribeSegment, PatchReply, SegmentReply, SubmitPrompt
 from delineate.usecases.live import LiveSession
+from delineate.usecases.run_collected import run_collected
 from delineate.usecases.segments import add_segment, change_segment, delete_segment
 from delineate.usecases.submit_prompt import cancel_prompt, submit_prompt
 from delineate.usecases.undo import redo, reset, undo
+from delineate.wiring import Services
 
 router = APIRouter(prefix="/sessions/{session_id}/segments", tags=["segments"])
 
@@ -31,16 +34,16 @@ Previews = asyncio.Queue[PatchReply | None]
 """Of one prompt; ``None`` is the end."""
 
 
-def _patch(live: LiveSession, change: Change) -> PatchReply:
-    geometry = live.plan.geometry
-    return PatchReply.of(patch_of(change, geometry.shape, geometry.voxel_volume_ml))
+def _segment(parts: Services, live: LiveSession, segment: SegmentRecord) -> SegmentReply:
+    with live.lock:
+        return SegmentReply.of(live, segment, parts.host.queue)
 
 
 @router.post("", status_code=201)
 def add(body: DescribeSegment, request: Request, live: OwnSession, parts: Parts, key: RequestKey) -> SegmentReply:
     """Add a segment."""
     description = SegmentDescription(**body.changes())
-    return SegmentReply.of(add_segment(parts.host, live, description, key, digest_of(request, body)))
+    return _segment(parts, live, add_segment(parts.host, live, description, key, digest_of(request, body)))
 
 
 @router.patch("/{number}")
@@ -48,7 +51,8 @@ def change(
     number: int, body: DescribeSegment, request: Request, live: OwnSession, parts: Parts, key: RequestKey
 ) -> SegmentReply:
     """Change what is said of a segment."""
-    return SegmentReply.of(change_segment(parts.host, live, number, body.changes(), key, digest_of(request, body)))
+    changed = change_segment(parts.host, live, number, body.changes(), key, digest_of(request, body))
+    return _segment(parts, live, changed)
 
 
 @router.delete("/{number}", status_code=204)
@@ -72,21 +76,37 @@ def labelmap(number: int, live: OwnSession) -> PatchReply:
 
 
 @router.post("/{number}/undo")
-def undo_(number: int, request: Request, live: OwnSession, parts: Parts, key: RequestKey) -> PatchReply:
+def undo_(
+    number: int, request: Request, live: OwnSession, parts: Parts, key: RequestKey, patches: PatchMaker
+) -> PatchReply:
     """Take the last step back; a waiting or running prompt is cancelled instead."""
-    return _patch(live, undo(parts.host, live, number, key, digest_of(request, None)))
+    return patches.of(live, undo(parts.host, live, number, key, digest_of(request, None)))
 
 
 @router.post("/{number}/redo")
-def redo_(number: int, request: Request, live: OwnSession, parts: Parts, key: RequestKey) -> PatchReply:
+def redo_(
+    number: int, request: Request, live: OwnSession, parts: Parts, key: RequestKey, patches: PatchMaker
+) -> PatchReply:
     """Do the last undone step again."""
-    return _patch(live, redo(parts.host, live, number, key, digest_of(request, None)))
+    return patches.of(live, redo(parts.host, live, number, key, digest_of(request, None)))
 
 
 @router.post("/{number}/reset")
-def reset_(number: int, request: Request, live: OwnSession, parts: Parts, key: RequestKey) -> PatchReply:
+def reset_(
+    number: int, request: Request, live: OwnSession, parts: Parts, key: RequestKey, patches: PatchMaker
+) -> PatchReply:
     """Empty the segment and forget its prompts; can be undone."""
-    return _patch(live, reset(parts.host, live, number, key, digest_of(request, None)))
+    return patches.of(live, reset(parts.host, live, number, key, digest_of(request, None)))
+
+
+@router.post("/{number}/run")
+async def run_(
+    number: int, request: Request, live: OwnSession, parts: Parts, key: RequestKey, patches: PatchMaker
+) -> PatchReply:
+    """Run the collected prompts and return what they did together as one patch."""
+    queued = await run_in_threadpool(run_collected, parts.host, live, number, key, digest_of(request, None))
+    change = await asyncio.shield(asyncio.wrap_future(queued))
+    return await run_in_threadpool(patches.of, live, change)
 
 
 @router.delete("/{number}/prompts/{prompt_id}", status_code=204)
@@ -103,6 +123,7 @@ async def prompt(
     request: Request,
     live: OwnSession,
     parts: Parts,
+    patches: PatchMaker,
     accept: Annotated[str, Header()] = "*/*",
 ) -> Response:
     """Give a prompt to the model and return the patch; as ``application/x-ndjson`` with previews first."""
@@ -128,21 +149,23 @@ async def prompt(
         )
     )
     if wanted:
-        return StreamingResponse(_stream(live, future, lines), media_type=NDJSON)
-    reply = await run_in_threadpool(_patch, live, await asyncio.shield(future))
+        return StreamingResponse(_stream(live, future, lines, patches), media_type=NDJSON)
+    reply = await run_in_threadpool(patches.of, live, await asyncio.shield(future))
     return Response(reply.model_dump_json(), media_type="application/json")
 
 
-async def _stream(live: LiveSession, future: asyncio.Future[Change], lines: Previews) -> AsyncIterator[str]:
+async def _stream(
+    live: LiveSession, future: asyncio.Future[Change], lines: Previews, patches: Patches
+) -> AsyncIterator[str]:
     future.add_done_callback(lambda _: lines.put_nowait(None))
     while (line := await lines.get()) is not None:
         yield line.model_dump_json() + "\n"
-    yield await _last_line(live, future)
+    yield await _last_line(live, future, patches)
 
 
-async def _last_line(live: LiveSession, future: asyncio.Future[Change]) -> str:
+async def _last_line(live: LiveSession, future: asyncio.Future[Change], patches: Patches) -> str:
     try:
-        reply = await run_in_threadpool(_patch, live, await asyncio.shield(future))
+        reply = await run_in_threadpool(patches.of, live, await asyncio.shield(future))
     except DelineateError as error:
         return json.dumps(problem_document(error)) + "\n"
     return reply.model_dump_json() + "\n"

@@ -19,7 +19,7 @@ router = APIRouter(tags=["sessions"])
 
 def _reply(parts: Services, live: LiveSession) -> SessionReply:
     with live.lock:
-        return SessionReply.of(live.session, parts.segmenter.info)
+        return SessionReply.of(live, parts.segmenter.info, parts.host.queue)
 
 
 @router.post("/sessions", status_code=201)
@@ -34,6 +34,7 @@ async def open_(
         study_instance_uid=body.study_instance_uid,
         series_instance_uid=body.series_instance_uid,
         volume=body.volume,
+        segmentation=body.segmentation_sop_instance_uid,
         model=body.model,
         key=key,
         digest=digest_of(request, body),

@@ -14,7 +14,11 @@ from delineate.domain.model import ModelInfo
 from delineate.domain.prompts import MAX_POINTS, DrawnPrompt, LabelmapPrompt, PointPrompt, Prompt, PromptOrigin
 from delineate.domain.result import Result
 from delineate.domain.segment import CodedConcept
-from delineate.domain.session import Patch, SegmentRecord, Session
+from delineate.domain.segmentation import OpenedFrom
+from delineate.domain.session import Patch, SegmentRecord
+from delineate.http.prompt_replies import PromptReply, prompt_replies
+from delineate.usecases.device_queue import DeviceQueue
+from delineate.usecases.live import LiveSession
 
 Uid = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)*$", max_length=64)]
 """A DICOM unique identifier (PS3.5 9.1)."""
@@ -35,6 +39,8 @@ class OpenSession(Request):
     study_instance_uid: Uid
     series_instance_uid: Uid
     volume: Annotated[str, Field(max_length=200)] | None = None
+    segmentation_sop_instance_uid: Uid | None = None
+    """Of a stored segmentation of the series, to be refined into its next version."""
     model: Annotated[str, Field(max_length=500)] | None = None
 
 
@@ -197,11 +203,17 @@ class SegmentReply(BaseModel):
     can_undo: bool
     can_redo: bool
     pending_prompt_ids: list[str]
+    volume_ml: float
+    queue_position: int | None
+    """Model runs of other work ahead of its first prompt that waits or runs; null when there is none."""
+    prompts: list[PromptReply]
 
     @classmethod
-    def of(cls, segment: SegmentRecord) -> SegmentReply:
-        """Make the reply of a segment."""
+    def of(cls, live: LiveSession, segment: SegmentRecord, queue: DeviceQueue) -> SegmentReply:
+        """Make the reply of a segment; the caller holds the session's lock."""
         d = segment.description
+        place = queue.position(live, segment.number)
+        voxel_volume_ml = live.session.plan.geometry.voxel_volume_ml if live.session.plan else 0.0
         codes = {
             name: CodeReply(value=c.value, scheme=c.scheme, meaning=c.meaning) if c else None
             for name, c in (("category", d.category), ("type", d.type), ("laterality", d.laterality))
@@ -214,9 +226,12 @@ class SegmentReply(BaseModel):
             tracking_id=segment.tracking_id,
             tracking_uid=segment.tracking_uid,
             revision=segment.revision,
-            can_undo=segment.position > 0,
+            can_undo=segment.can_undo,
             can_redo=segment.position < len(segment.steps),
             pending_prompt_ids=list(segment.pending),
+            volume_ml=round(segment.voxel_count * voxel_volume_ml, 6),
+            queue_position=place[1] if place else None,
+            prompts=prompt_replies(live, segment),
             category=codes["category"],
             type=codes["type"],
             laterality=codes["laterality"],
@@ -278,6 +293,40 @@ class ModelReply(BaseModel):
         )
 
 
+class ProgressReply(BaseModel):
+    """How much of a volume has come from the archive."""
+
+    done: int
+    """Instances."""
+    total: int
+    """Instances; 0 while it is not known."""
+    bytes: int
+
+    @classmethod
+    def of(cls, progress: tuple[int, int, int]) -> ProgressReply:
+        """Make the reply of instances done, in all, bytes."""
+        done, total, size = progress
+        return cls(done=done, total=total, bytes=size)
+
+
+class OpenedFromReply(BaseModel):
+    """The stored segmentation that a session was opened from."""
+
+    series_instance_uid: str
+    sop_instance_uid: str
+    read_only: str | None
+    """Why it cannot be refined, in a sentence; null if it can."""
+
+    @classmethod
+    def of(cls, opened: OpenedFrom) -> OpenedFromReply:
+        """Make the reply of what a session was opened from."""
+        return cls(
+            series_instance_uid=opened.reference.series_instance_uid,
+            sop_instance_uid=opened.reference.sop_instance_uid,
+            read_only=opened.read_only,
+        )
+
+
 class SessionReply(BaseModel):
     """A session."""
 
@@ -292,10 +341,16 @@ class SessionReply(BaseModel):
     segments: list[SegmentReply]
     results: list[str]
     problem: dict[str, Any] | None = None
+    progress: ProgressReply
+    touched_at: float
+    """Seconds since the epoch, of the last change."""
+    opened_from: OpenedFromReply | None
+    """Null while the session is loading, and where it began empty."""
 
     @classmethod
-    def of(cls, session: Session, info: ModelInfo) -> SessionReply:
-        """Make the reply of a session."""
+    def of(cls, live: LiveSession, info: ModelInfo, queue: DeviceQueue) -> SessionReply:
+        """Make the reply of a session; the caller holds its lock."""
+        session = live.session
         plan = session.plan
         sources = plan.slices if plan else ()
         return cls(
@@ -307,9 +362,12 @@ class SessionReply(BaseModel):
             geometry=GeometryReply.of(plan.geometry) if plan else None,
             slices=[SliceReply(sop_instance_uid=s.sop_instance_uid, frame_number=s.frame_number) for s in sources],
             model=ModelReply.of(info),
-            segments=[SegmentReply.of(s) for s in session.segments.values()],
+            segments=[SegmentReply.of(live, s, queue) for s in session.segments.values()],
             results=session.results,
             problem=session.problem,
+            progress=ProgressReply.of(live.progress),
+            touched_at=session.touched_at,
+            opened_from=OpenedFromReply.of(session.opened_from) if session.opened_from else None,
         )
 
 

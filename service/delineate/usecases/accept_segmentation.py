@@ -21,6 +21,7 @@ from delineate.domain.records import (
     plan_to_json,
 )
 from delineate.domain.result import Result
+from delineate.domain.segmentation import InstanceReference, origin_from_json, origin_to_json
 from delineate.domain.session import SegmentRecord
 from delineate.usecases.host import SessionHost
 from delineate.usecases.live import LiveSession
@@ -51,9 +52,12 @@ def accept_segmentation(
         If one of the segments cannot be accepted.
     SegmentsOverlap
         If LABELMAP encoding is asked for and segments overlap.
+    SessionReadOnly
+        If the session shows a segmentation that cannot be refined.
     """
     with live.lock:
         _ = live.plan
+        live.check_writable()
         if live.session.replied(key, digest):
             return results.load(live.session.made(key))
         chosen = [live.session.segment(n) for n in (numbers if numbers is not None else live.session.segments)]
@@ -108,9 +112,13 @@ def acceptance_of(result: Result, data: bytes) -> Acceptance:
             tracking_id=item["tracking_id"],
             tracking_uid=item["tracking_uid"],
             manual=item["manual"],
+            predicted=item.get("predicted", True),
+            untouched=item.get("untouched", False),
+            origin=origin_from_json(item.get("origin")),
         )
         for item in frozen["segments"]
     )
+    predecessor = frozen.get("predecessor")
     model: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in frozen["model"].items()}
     return Acceptance(
         plan=plan,
@@ -122,6 +130,7 @@ def acceptance_of(result: Result, data: bytes) -> Acceptance:
         series_instance_uid=result.series_instance_uid,
         sop_instance_uid=result.sop_instance_uid,
         accepted_at=datetime.fromtimestamp(result.created_at, UTC),
+        predecessor=InstanceReference(**predecessor) if predecessor else None,
     )
 
 
@@ -160,6 +169,7 @@ def _freeze(
         "encoding": encoding,
         "series_description": series_description or DEFAULT_DESCRIPTION,
         "model": asdict(model),
+        "predecessor": asdict(opened.reference) if (opened := live.session.opened_from) else None,
         "segments": [
             {
                 "number": s.number,
@@ -169,6 +179,9 @@ def _freeze(
                 "tracking_id": s.tracking_id,
                 "tracking_uid": s.tracking_uid,
                 "manual": s.is_manual,
+                "predicted": s.is_predicted,
+                "untouched": s.is_untouched,
+                "origin": origin_to_json(s.origin),
             }
             for s in chosen
         ],

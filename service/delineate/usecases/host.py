@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 from delineate.domain.errors import (
@@ -18,9 +19,13 @@ from delineate.domain.errors import (
     SessionNotFound,
 )
 from delineate.domain.ports import Engine, Journal, Segmenter
+from delineate.domain.result import Result
 from delineate.domain.session import MAX_ATTEMPTS, Entry, Session
 from delineate.domain.volume import Volume
+from delineate.usecases.device_queue import DeviceQueue
+from delineate.usecases.events import Listener, QueueMoved, ResultChanged, events_of
 from delineate.usecases.live import LiveSession
+from delineate.usecases.stored_segmentations import StoredSegmentations
 from delineate.usecases.volumes import VolumeShelf
 
 log = logging.getLogger(__name__)
@@ -47,6 +52,7 @@ class SessionHost:
         journal: Journal,
         shelf: VolumeShelf,
         segmenter: Segmenter,
+        segmentations: StoredSegmentations,
         *,
         engine_limit: int,
         clock: Callable[[], float] = time.time,
@@ -54,12 +60,15 @@ class SessionHost:
         self.journal = journal
         self.shelf = shelf
         self.segmenter = segmenter
+        self.segmentations = segmentations
         self.clock = clock
         self.lanes = ThreadPoolExecutor(LANES, thread_name_prefix="lane")
         self.loaders = ThreadPoolExecutor(LOADERS, thread_name_prefix="loader")
+        self.queue = DeviceQueue(self._queue_moved)
         self._engine_limit = engine_limit
         self._sessions: dict[str, LiveSession] = {}
         self._opened: dict[tuple[str, str], tuple[str, str]] = {}
+        self._listening: set[Listener] = set()
         self._guard = threading.Lock()
         self.closing = threading.Event()
         """Set when the process ends: prompts that are stopped by that stay pending in the journal."""
@@ -96,11 +105,37 @@ class SessionHost:
         return self._sessions[known[1]]
 
     def record(self, live: LiveSession, *entries: Entry) -> None:
-        """Append entries to the session's journal, then fold them into its state."""
+        """Append entries to the session's journal, then fold them into its state and tell who listens."""
         with live.lock:
             self.journal.append(live.session.id, entries)
             for entry in entries:
-                live.session.apply(entry)
+                change = live.session.apply(entry)
+                if live.listeners:
+                    live.listeners.publish(*events_of(entry, change))
+
+    def result_saved(self, result: Result) -> None:
+        """Tell who listens to a result's session that the result is in another state."""
+        live = self._sessions.get(result.session)
+        if live is not None:
+            live.listeners.publish(ResultChanged(result))
+
+    @contextmanager
+    def listening(self, live: LiveSession, wake: Callable[[], None]) -> Iterator[Listener]:
+        """Listen to a session for the time of the context; ``wake`` is called from any thread when something waits."""
+        with live.listeners.joined(wake) as listener:
+            with self._guard:
+                self._listening.add(listener)
+            try:
+                yield listener
+            finally:
+                with self._guard:
+                    self._listening.remove(listener)
+
+    def _queue_moved(self) -> None:
+        with self._guard:
+            listening = tuple(self._listening)
+        for listener in listening:
+            listener.put(QueueMoved())
 
     def entry(self, kind: str, blob: bytes = b"", **data: Any) -> Entry:  # noqa: ANN401
         """Make an entry of now."""
@@ -129,6 +164,7 @@ class SessionHost:
     def close(self) -> None:
         """Stop what runs and release every engine; the journal keeps the intents, so that they run after a restart."""
         self.closing.set()
+        self.shelf.close()
         for live in self.all():
             with live.lock:
                 jobs = (*live.running, *live.jobs)
@@ -147,6 +183,9 @@ class SessionHost:
             self._sessions[live.session.id] = live
             if key := opened.data.get("key"):
                 self._opened[(live.session.user, key)] = (opened.data["digest"], live.session.id)
+        if live.session.plan is not None:
+            count = len(live.session.plan.instances)
+            live.progress = (count, count, 0)
         if live.session.state != "loading":
             self.settle(live)
 
@@ -180,7 +219,7 @@ class SessionHost:
             now = self.shelf.plan(plan.study_instance_uid, plan.series_instance_uid, plan.volume)
             if now.fingerprint != plan.fingerprint:
                 raise SeriesChanged(plan.series_instance_uid)
-            volume = self.shelf.load(plan, lambda *_: None)
+            volume = self.shelf.load(plan, live.progressed)
             with live.lock:
                 live.volume = live.volume or volume
         return live.volume

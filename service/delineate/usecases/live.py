@@ -7,13 +7,15 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Literal
 
-from delineate.domain.errors import SegmentLocked, SessionClosed, SessionFailed, SessionLoading
+from delineate.domain.errors import SegmentLocked, SessionClosed, SessionFailed, SessionLoading, SessionReadOnly
 from delineate.domain.labelmap import Region
 from delineate.domain.ports import Engine
 from delineate.domain.prompts import LabelmapPrompt, VoxelPrompt
-from delineate.domain.session import Change, SegmentRecord, Session
+from delineate.domain.session import Change, Pending, SegmentRecord, Session
 from delineate.domain.volume import Volume, VolumePlan
+from delineate.usecases.events import Listeners, ProgressMade
 
 Preview = Callable[[int, Region], None]
 """Called with the segment's base revision and a region of absolute values, from the thread that runs the model."""
@@ -51,7 +53,13 @@ class LiveSession:
         self.volume: Volume | None = None
         self.loading: Future[VolumePlan] = Future()
         self.progress: tuple[int, int, int] = (0, 0, 0)
-        """Instances done, in all, bytes; while the volume is being loaded."""
+        """Instances done, in all, bytes; of the volume's last fetch."""
+        self.listeners = Listeners()
+
+    def progressed(self, done: int, total: int, size: int) -> None:
+        """Note that ``done`` of ``total`` instances are there, ``size`` bytes."""
+        self.progress = (done, total, size)
+        self.listeners.publish(ProgressMade())
 
     @property
     def plan(self) -> VolumePlan:
@@ -67,12 +75,26 @@ class LiveSession:
             raise SessionLoading(f"The volume is being loaded ({done} of {total or '?'} instances). Try again shortly.")
         return self.session.plan
 
+    def check_writable(self) -> None:
+        """Raise SessionReadOnly if the session was opened from a segmentation that can only be looked at."""
+        opened = self.session.opened_from
+        if opened is not None and opened.read_only is not None:
+            raise SessionReadOnly(opened.read_only)
+
     def unlocked_segment(self, number: int) -> SegmentRecord:
-        """Return a segment that may be changed; SegmentLocked if not."""
+        """Return a segment that may be changed; SegmentLocked or SessionReadOnly if not."""
+        self.check_writable()
         segment = self.session.segment(number)
         if segment.description.locked:
             raise SegmentLocked(f"Segment {number} ({segment.description.label}) is locked. Unlock it to change it.")
         return segment
+
+    def state_of(self, pending: Pending) -> Literal["collected", "waiting", "running"]:
+        """Tell whether a pending prompt is in its run, waits for it, or waits to be run on demand."""
+        name = pending.prompt.origin.id
+        if any(job.prompt_id == name for job in self.running):
+            return "running"
+        return "waiting" if pending.run or self.job(name) is not None else "collected"
 
     def job(self, prompt_id: str) -> Job | None:
         """Return the waiting or running job of a prompt."""

@@ -8,8 +8,10 @@ from typing import Any
 
 from delineate.domain.errors import DelineateError, ModelNotFound, PromptCancelled
 from delineate.domain.records import plan_to_json
+from delineate.domain.session import Entry
 from delineate.usecases.host import SessionHost, problem_json
 from delineate.usecases.live import LiveSession
+from delineate.usecases.open_segmentation import opening_entries
 from delineate.usecases.run_prompts import end_jobs, resume
 
 log = logging.getLogger(__name__)
@@ -22,11 +24,15 @@ def open_session(
     study_instance_uid: str,
     series_instance_uid: str,
     volume: str | None,
+    segmentation: str | None,
     model: str | None,
     key: str | None,
     digest: str,
 ) -> LiveSession:
     """Begin a session and start loading its volume; ``loading`` of the result tells when it is there.
+
+    With ``segmentation``, the SOP Instance UID of a stored segmentation of the series, the session goes on where that
+    ended.
 
     Raises
     ------
@@ -50,6 +56,7 @@ def open_session(
             study_instance_uid=study_instance_uid,
             series_instance_uid=series_instance_uid,
             volume=volume,
+            segmentation=segmentation,
             model=loaded,
             **request,
         ),
@@ -90,10 +97,14 @@ def close_session(host: SessionHost, live: LiveSession) -> None:
 
 def _load(host: SessionHost, live: LiveSession) -> None:
     session = live.session
+    opening: list[Entry] = []
     try:
         plan = host.shelf.plan(session.study_instance_uid, session.series_instance_uid, session.volume)
-        live.progress = (0, len(plan.instances), 0)
-        volume = host.shelf.load(plan, lambda *done: setattr(live, "progress", done))
+        if session.segmentation is not None:
+            opening = opening_entries(host, host.segmentations.read(session.segmentation, plan))
+        live.progressed(0, len(plan.instances), 0)
+        volume = host.shelf.load(plan, live.progressed)
+        live.progressed(len(plan.instances), len(plan.instances), live.progress[2])
     except DelineateError as error:
         _fail(host, live, error)
     except Exception as error:
@@ -102,7 +113,7 @@ def _load(host: SessionHost, live: LiveSession) -> None:
     else:
         with live.lock:
             if session.state == "loading":
-                host.record(live, host.entry("loaded", plan=plan_to_json(plan)))
+                host.record(live, host.entry("loaded", plan=plan_to_json(plan)), *opening)
                 live.volume = volume
         host.settle(live)
 
@@ -110,6 +121,6 @@ def _load(host: SessionHost, live: LiveSession) -> None:
 def _fail(host: SessionHost, live: LiveSession, error: Exception) -> None:
     problem = problem_json(error) if isinstance(error, DelineateError) else {"error": "Exception", "detail": "internal"}
     with live.lock:
-        if live.session.state == "loading":
+        if live.session.state == "loading" and not host.closing.is_set():  # else it loads after the restart
             host.record(live, host.entry("load_failed", problem=problem))
     live.loading.set_exception(error)

@@ -8,11 +8,12 @@ from itertools import takewhile
 
 from delineate.domain.errors import DelineateError, PredictionFailed, PromptCancelled, SegmenterError
 from delineate.domain.labelmap import Labelmap, Region
-from delineate.domain.ports import SegmentHistory
+from delineate.domain.ports import SegmentHistory, StepOutcome
 from delineate.domain.prompts import LabelmapPrompt, VoxelPrompt
 from delineate.domain.rasterise import rasterise
 from delineate.domain.records import PackedRegion
 from delineate.domain.session import Entry, SegmentRecord, Timing, step_seed
+from delineate.usecases.events import QueueMoved, SegmentChanged
 from delineate.usecases.host import SessionHost, problem_json
 from delineate.usecases.live import Job, LiveSession, Preview
 
@@ -77,6 +78,7 @@ def _drain(host: SessionHost, live: LiveSession) -> None:
                     live.engine.close()
                     live.engine = None
                 return
+            live.listeners.publish(SegmentChanged(live.running[0].segment), QueueMoved())
         try:
             _run_batch(host, live, live.running)
         except Exception as error:  # whatever happens, the session goes on
@@ -115,6 +117,13 @@ def _run_batch(host: SessionHost, live: LiveSession, jobs: tuple[Job, ...]) -> N
         after = Labelmap(live.session.shape, content.region.tight())
         _conclude(host, live, jobs, "labelmap", after, Timing(queue=_ms(started - jobs[0].queued_at)))
         return
+    with host.queue.run(live):
+        outcome, after = _run_model(host, live, jobs)
+    timing = Timing(queue=_ms(started - jobs[0].queued_at), model=outcome.model_ms)
+    _conclude(host, live, jobs, "prompts", after, timing)
+
+
+def _run_model(host: SessionHost, live: LiveSession, jobs: tuple[Job, ...]) -> tuple[StepOutcome, Labelmap]:
     engine = host.ensure_engine(live)
     ids = [job.prompt_id for job in jobs]
     with live.lock:
@@ -140,9 +149,7 @@ def _run_batch(host: SessionHost, live: LiveSession, jobs: tuple[Job, ...]) -> N
         cancelled=lambda: any(job.cancelled.is_set() for job in jobs),
         preview=show if previews else None,
     )
-    queued_ms = _ms(started - jobs[0].queued_at)
-    after = history.labelmap.apply(outcome.change)
-    _conclude(host, live, jobs, "prompts", after, Timing(queue=queued_ms, model=outcome.model_ms))
+    return outcome, history.labelmap.apply(outcome.change)
 
 
 def history_of(host: SessionHost, live: LiveSession, segment: SegmentRecord) -> SegmentHistory:
@@ -198,6 +205,7 @@ def _batch_failed(host: SessionHost, live: LiveSession, jobs: tuple[Job, ...], e
         ended = [job for job in jobs if not cancelled or job.cancelled.is_set()]
         live.jobs.extendleft(reversed([job for job in jobs if job not in ended]))
         live.running = ()
+        live.listeners.publish(SegmentChanged(jobs[0].segment), QueueMoved())
         lasting = isinstance(error, SegmenterError) and not host.closing.is_set()
         if lasting and jobs[0].segment in live.session.segments:
             # other errors (the archive is away, the series changed, the process ends) leave the intents pending

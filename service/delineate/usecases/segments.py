@@ -6,7 +6,7 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
-from delineate.domain.errors import PromptCancelled
+from delineate.domain.errors import PromptCancelled, SegmentInvalid
 from delineate.domain.records import description_to_json
 from delineate.domain.segment import SegmentDescription
 from delineate.domain.session import SegmentRecord
@@ -18,10 +18,18 @@ from delineate.usecases.run_prompts import end_jobs
 def add_segment(
     host: SessionHost, live: LiveSession, description: SegmentDescription, key: str, digest: str
 ) -> SegmentRecord:
-    """Add a segment; its number is new for the session, also after deletions."""
+    """Add a segment; its number is new for the session, also after deletions.
+
+    Raises
+    ------
+    SegmentInvalid
+        If it is given a laterality and its type has one in its own meaning.
+    """
     with live.lock:
         _ = live.plan
+        live.check_writable()
         if not live.session.replied(key, digest):
+            _check_side(description)
             host.record(
                 live,
                 host.entry(
@@ -30,7 +38,7 @@ def add_segment(
                     description=description_to_json(description),
                     key=key,
                     digest=digest,
-                    **_tracking(),
+                    **new_tracking(),
                 ),
             )
         return live.session.segment(live.session.made(key))
@@ -47,9 +55,12 @@ def change_segment(
     ------
     SegmentLocked
         If it is locked and the change does not unlock it.
+    SegmentInvalid
+        If it is given a laterality and its type has one in its own meaning.
     """
     with live.lock:
         _ = live.plan
+        live.check_writable()
         if live.session.replied(key, digest):
             return live.session.segment(number)
         segment = live.session.segment(number)
@@ -57,6 +68,8 @@ def change_segment(
             segment = live.unlocked_segment(number)
         before = segment.description
         after = replace(before, **changes)  # type: ignore[arg-type]
+        if {"type", "laterality"} & set(changes):
+            _check_side(after)
         same = (before.type, before.laterality) == (after.type, after.laterality) or before.type is None
         kept: dict[str, Any] = {"tracking_id": segment.tracking_id, "tracking_uid": segment.tracking_uid}
         host.record(
@@ -67,7 +80,7 @@ def change_segment(
                 description=description_to_json(after),
                 key=key,
                 digest=digest,
-                **(kept if same else _tracking()),
+                **(kept if same else new_tracking()),
             ),
         )
         return segment
@@ -87,6 +100,14 @@ def delete_segment(host: SessionHost, live: LiveSession, number: int, key: str, 
         end_jobs(host, live, number, PromptCancelled("The segment was deleted."))
 
 
-def _tracking() -> dict[str, Any]:
+def _check_side(description: SegmentDescription) -> None:
+    if description.states_side_twice and description.type is not None:
+        raise SegmentInvalid(
+            f"{description.type.meaning} says which side it is on, and takes no laterality. Take the laterality away."
+        )
+
+
+def new_tracking() -> dict[str, Any]:
+    """Return tracking identifiers for another finding."""
     made = uuid.uuid4()
     return {"tracking_id": f"delineate-{made.hex[:12]}", "tracking_uid": f"2.25.{made.int}"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from typing import Any
 
 from delineate.domain.errors import (
     PredictionFailed,
@@ -71,8 +72,8 @@ def submit_prompt(
         return job.future
 
 
-def cancel_prompt(host: SessionHost, live: LiveSession, number: int, prompt_id: str) -> None:
-    """Cancel a waiting or running prompt, so that it has no effect.
+def cancel_prompt(host: SessionHost, live: LiveSession, number: int, prompt_id: str, **request: Any) -> None:  # noqa: ANN401
+    """Cancel a waiting or running prompt, so that it has no effect; ``request`` is the key and digest of who asks.
 
     Raises
     ------
@@ -90,11 +91,10 @@ def cancel_prompt(host: SessionHost, live: LiveSession, number: int, prompt_id: 
         running = job is not None and job in live.running
         if job is not None:
             job.cancelled.set()
-        if not running:
-            if job is not None:
-                live.jobs.remove(job)
-            ended = host.entry("prompts_ended", segment=number, prompt_ids=[prompt_id], problem=problem_json(error))
-            host.record(live, ended)
+        if job is not None and not running:
+            live.jobs.remove(job)
+        request |= {"segment": number, "prompt_ids": [prompt_id], "problem": problem_json(error)}
+        host.record(live, host.entry("prompts_ended", **request))
     if job is not None and not running:
         job.future.set_exception(error)
     elif job is not None:
@@ -123,7 +123,7 @@ def _again(
     ended = live.session.ended(prompt_id)
     if ended is not None:
         future: Future[Change] = Future()
-        future.set_exception(_error(ended))
+        future.set_exception(error_of(ended))
         return future
     if live.session.change_of(prompt_id) is None:
         enqueue(host, live, number, preview)
@@ -143,6 +143,7 @@ def _done(live: LiveSession, prompt_id: str) -> Future[Change]:
     return future
 
 
-def _error(problem: Json) -> PromptCancelled | PredictionFailed:
+def error_of(problem: Json) -> PromptCancelled | PredictionFailed:
+    """Return the error that ended a prompt, as the journal keeps it."""
     kind = PromptCancelled if problem["error"] == PromptCancelled.__name__ else PredictionFailed
     return kind(problem["detail"])

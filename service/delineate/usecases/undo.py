@@ -28,10 +28,8 @@ def undo(host: SessionHost, live: LiveSession, number: int, key: str, digest: st
             check_undo(segment)
             host.record(live, host.entry("undo", segment=number, key=key, digest=digest))
             return _known(live, key)
-    cancel_prompt(host, live, number, last)
-    with live.lock:
-        segment = live.session.segment(number)
-        return Change(number, segment.revision, segment.revision, (last,), segment.packed, segment.packed)
+    cancel_prompt(host, live, number, last, key=key, digest=digest)
+    return _known(live, key)
 
 
 def redo(host: SessionHost, live: LiveSession, number: int, key: str, digest: str) -> Change:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from delineate.adapters.dicom_seg.compare import compare_instances
+from delineate.adapters.dicom_seg.decode import decode_segmentation
 from delineate.adapters.dicom_seg.encode import encode_segmentation
 from delineate.domain.ports import Acceptance, DicomJson, StoredDifference
+from delineate.domain.segmentation import InstanceReference, StoredSegmentation
+from delineate.domain.volume import VolumePlan
 
 
 class DicomSegCodec:
-    """Writes acceptances as DICOM SEG; a ``ResultCodec``.
+    """Writes acceptances as DICOM SEG, and reads stored ones; a ``ResultCodec`` and a ``SegmentationReader``.
 
     References
     ----------
@@ -48,3 +51,19 @@ class DicomSegCodec:
             a voxel.
         """
         return compare_instances(sent, received)
+
+    def read(self, part10: bytes, reference: InstanceReference, plan: VolumePlan) -> StoredSegmentation:
+        """Return a stored segmentation, BINARY or LABELMAP, with its voxels placed by their positions in the patient.
+
+        One that does not lie on the plan's grid, or is FRACTIONAL, is read-only: its segments are described, and empty.
+
+        Raises
+        ------
+        NotASegmentation
+            The instance is something else.
+        SegmentationOfOtherSeries
+            It references images, none of which is the plan's.
+        SegmentationUnreadable
+            It is damaged, or contradicts itself.
+        """
+        return decode_segmentation(part10, reference, plan)

@@ -30,6 +30,7 @@ ESSENTIAL = (
     "NumberOfFrames",
     "SegmentSequence",
     "ReferencedSeriesSequence",
+    "ReferencedInstanceSequence",
     "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
 )

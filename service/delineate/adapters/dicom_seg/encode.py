@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from io import BytesIO
+from typing import Any
 
 from highdicom.seg import Segmentation
+from highdicom.sr import CodedConcept
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
@@ -22,13 +24,17 @@ from delineate.adapters.dicom_seg.identification import (
 )
 from delineate.adapters.dicom_seg.parity import empty_frames, packed_length
 from delineate.adapters.dicom_seg.pixels import Pixels, label_type, numbered, pixels_to_encode, slices_of
+from delineate.adapters.dicom_seg.segment_items import next_item
 from delineate.adapters.dicom_seg.source_headers import STAND_IN_UID, SourceSeries, source_series, value
 from delineate.domain.ports import Acceptance, DicomJson
+from delineate.domain.segmentation import InstanceReference
 
 CONTENT_LABEL = "SEGMENTATION"
 CHARACTER_SET = "ISO_IR 192"
 BACKGROUND = 0
 """Segment Number of the item that describes a LABELMAP's pixels of no segment."""
+PREDECESSOR = ("129010", "DCM", "Edited Model")
+"""Purpose of the reference to the version before: of CID 7062, PS3.16; ``docs/adr/0014-opening-a-stored-seg.md``."""
 
 
 def encode_segmentation(acceptance: Acceptance, headers: Sequence[DicomJson]) -> bytes:
@@ -43,6 +49,7 @@ def encode_segmentation(acceptance: Acceptance, headers: Sequence[DicomJson]) ->
     segmentation.SegmentsOverlap = "YES" if numbers is None else "NO"
     _finish_pixel_data(segmentation, [(segment + 1, slices.index(k) + 1) for segment, k in extra])
     _refer(segmentation, series, slices)
+    _refer_to_predecessor(segmentation, acceptance.predecessor)
     series.copy_identity(segmentation)
     stamp(segmentation, acceptance)
     file = BytesIO()
@@ -79,9 +86,18 @@ def _segmentation(acceptance: Acceptance, series: SourceSeries, slices: Sequence
         series_description=long_string(acceptance.series_description),
     )
     segmentation.ContentCreatorName = person_name(acceptance.creator)
+    _keep_metadata(segmentation, acceptance)
     if acceptance.encoding == "LABELMAP":
         _move_background_last(segmentation)
     return segmentation
+
+
+def _keep_metadata(segmentation: Segmentation, acceptance: Acceptance) -> None:
+    """Give the segments of a predecessor the items that they had there, but for what was changed."""
+    ours: dict[int, Any] = {int(item.SegmentNumber): item for item in segmentation.SegmentSequence}
+    for number, segment in enumerate(acceptance.segments, 1):
+        ours[number] = next_item(ours[number], segment)
+    segmentation.SegmentSequence = list(ours.values())
 
 
 def _move_background_last(segmentation: Segmentation) -> None:
@@ -155,3 +171,25 @@ def _refer(segmentation: Segmentation, series: SourceSeries, slices: Sequence[in
     referenced.ReferencedInstanceSequence = instances
     segmentation.ReferencedSeriesSequence = [referenced]
     segmentation.SourceImageSequence = instances
+
+
+def _refer_to_predecessor(segmentation: Segmentation, predecessor: InstanceReference | None) -> None:
+    """Add a reference to the version before.
+
+    Its series stands behind the source's, because OHIF takes the first series for the source.
+
+    References
+    ----------
+    PS3.3 C.12.4 (General Reference module), C.12.2 (Common Instance Reference module).
+    """
+    if predecessor is None:
+        return
+    instance, purposeful, series = Dataset(), Dataset(), Dataset()
+    for item in (instance, purposeful):
+        item.ReferencedSOPClassUID = predecessor.sop_class_uid
+        item.ReferencedSOPInstanceUID = predecessor.sop_instance_uid
+    purposeful.PurposeOfReferenceCodeSequence = [CodedConcept(*PREDECESSOR)]
+    series.SeriesInstanceUID = predecessor.series_instance_uid
+    series.ReferencedInstanceSequence = [instance]
+    segmentation.ReferencedInstanceSequence = [purposeful]
+    segmentation.ReferencedSeriesSequence = [*segmentation.ReferencedSeriesSequence, series]

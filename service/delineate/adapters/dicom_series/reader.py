@@ -86,10 +86,19 @@ class DicomSeriesReader:
             slices=tuple(SliceSource(image.sop_instance_uid, image.frame_number) for image in placement.images),
         )
 
-    def read(self, plan: VolumePlan, instances: Iterable[bytes]) -> Volume:
+    def read(self, plan: VolumePlan, instances: Iterable[bytes], out: npt.NDArray[np.float32] | None = None) -> Volume:
         """Decode the plan's instances, in any order, each straight into its slices.
 
         Beside the volume (float32, axes k, j, i) one instance is held at a time.
+
+        Parameters
+        ----------
+        plan
+            What ``plan`` made of the series' headers.
+        instances
+            Part 10 files; those that are not in the plan are left out.
+        out
+            float32 of the plan's shape (k, j, i), in which the voxels are put and stay; None: a new array.
 
         Raises
         ------
@@ -104,7 +113,7 @@ class DicomSeriesReader:
         for k, source in enumerate(plan.slices):
             waiting.setdefault(source.sop_instance_uid, {})[source.frame_number] = k
         expected = len(waiting)
-        voxels = np.empty(plan.geometry.shape, dtype=np.float32)
+        voxels = np.empty(plan.geometry.shape, dtype=np.float32) if out is None else out
         contrast = _Contrast()
         for part10 in instances:
             dataset = _parsed(part10)

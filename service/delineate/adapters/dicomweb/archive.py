@@ -31,6 +31,7 @@ from delineate.domain.errors import (
     StoreRefused,
 )
 from delineate.domain.ports import DicomJson, Progress, StoreReceipt
+from delineate.domain.segmentation import InstanceReference
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +44,8 @@ CHUNK_BYTES = 2**18
 
 SOP_INSTANCE_UID = Tag("SOPInstanceUID")
 SOP_INSTANCE_UID_KEY = "00080018"
+SOP_CLASS_UID_KEY = "00080016"
+SERIES_INSTANCE_UID_KEY = "0020000E"
 NUMBER_OF_INSTANCES_KEY = "00201209"
 
 WHOLE_SERIES_FRACTION = 0.5
@@ -186,6 +189,28 @@ class DicomWebArchive:
         except SeriesNotFound:
             return False
         return bool(found)
+
+    def find_instance(self, study_instance_uid: str, sop_instance_uid: str) -> InstanceReference | None:
+        """Return where in the study an instance is (QIDO-RS), or None if the study does not have it."""
+        _check_uids(study_instance_uid, sop_instance_uid)
+
+        def request() -> InstanceReference | None:
+            found = self._connection.client.search_for_instances(
+                study_instance_uid, search_filters={"SOPInstanceUID": sop_instance_uid}
+            )
+            for header in found:
+                uid, sop_class, series = (
+                    str(header[key]["Value"][0])
+                    for key in (SOP_INSTANCE_UID_KEY, SOP_CLASS_UID_KEY, SERIES_INSTANCE_UID_KEY)
+                )
+                if uid == sop_instance_uid:  # an archive may ignore a filter that it does not know
+                    return InstanceReference(series, uid, sop_class)
+            return None
+
+        try:
+            return self._connection.call(request)
+        except SeriesNotFound:
+            return None
 
     def instance(self, study_instance_uid: str, series_instance_uid: str, sop_instance_uid: str) -> bytes:
         """Return one instance as a Part 10 file, as stored; SeriesNotFound if the archive does not have it."""

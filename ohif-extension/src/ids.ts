@@ -1,0 +1,6 @@
+/** Names under which the viewer knows us. */
+
+export const EXTENSION_ID = '@delineate/ohif-extension';
+export const PANEL_NAME = 'delineate';
+/** As in a mode's list of panels. */
+export const PANEL = `${EXTENSION_ID}.panelModule.${PANEL_NAME}`;

@@ -1,0 +1,99 @@
+// Pictures of the panel in every state, into a folder, and a check of the contrast of its text:
+// WIDTH=340 node test/panel-harness/shoot.mjs FOLDER [state...]
+
+import { mkdir, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+
+import { serve } from './serve.mjs';
+
+const WIDTH = Number(process.env.WIDTH ?? 340);
+const HEIGHT = Number(process.env.HEIGHT ?? 760);
+const SCALE = Number(process.env.SCALE ?? 1);
+const CHROMIUM_FLAGS = [
+  '--no-sandbox',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+const part = name => `[data-cy="delineate-${name}"]`;
+const click = name => page => page.click(part(name));
+const search = words => async page => {
+  await page.fill(part('terminology-search'), words);
+  await page.waitForSelector(part('terminology-option'));
+};
+
+/** Pictures that need a hand: the state, and what to do in it. */
+const SCENES = {
+  'naming-search': { state: 'naming', steps: [click('name'), search('ren')] },
+  'naming-side': {
+    state: 'naming',
+    steps: [
+      click('name'),
+      search('kid'),
+      click('terminology-option'),
+      click('favourite'),
+      page => page.check(part('laterality-7771000')),
+    ],
+  },
+  colour: { state: 'three-segments', steps: [click('colour')] },
+  delete: { state: 'three-segments', steps: [click('delete')] },
+  settings: { state: 'ready', steps: [click('settings-toggle')] },
+};
+
+const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** Text of the panel whose contrast is too low, in words. */
+async function lowContrast(page) {
+  await page.evaluate(axe);
+  return page.evaluate(async selector => {
+    const { violations } = await window.axe.run(selector, { runOnly: ['color-contrast'] });
+    return violations.flatMap(one => one.nodes.map(node => `${node.target}: ${node.any[0]?.message}`));
+  }, part('root'));
+}
+
+const [folder = 'docs/images', ...wanted] = process.argv.slice(2);
+await mkdir(folder, { recursive: true });
+const server = await serve();
+const address = `http://127.0.0.1:${server.address().port}/`;
+const problems = [];
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: CHROMIUM_FLAGS,
+});
+try {
+  const page = await browser.newPage({
+    viewport: { width: WIDTH, height: HEIGHT },
+    deviceScaleFactor: SCALE,
+    reducedMotion: 'reduce',
+  });
+  page.on('pageerror', error => problems.push(String(error)));
+  await page.goto(address);
+  const states = await page.$$eval('#states a', links => links.map(link => link.textContent));
+  const scenes = { ...Object.fromEntries(states.map(state => [state, { state, steps: [] }])), ...SCENES };
+  for (const [name, { state, steps }] of Object.entries(scenes)) {
+    if (wanted.length > 0 && !wanted.includes(name)) {
+      continue;
+    }
+    await page.evaluate(() => localStorage.clear());
+    await page.goto(`${address}?state=${state}&width=${WIDTH}`);
+    await page.waitForSelector(part('root'));
+    for (const step of steps) {
+      await step(page);
+    }
+    await page.evaluate(() => document.fonts.ready);
+    await page.locator('#panel').screenshot({ path: join(folder, `panel-${name}.png`) });
+    problems.push(...(await lowContrast(page)).map(text => `${name}: ${text}`));
+  }
+} finally {
+  await browser.close();
+  server.close();
+}
+if (problems.length > 0) {
+  console.error(problems.join('\n'));
+  process.exitCode = 1;
+}

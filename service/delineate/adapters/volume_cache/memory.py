@@ -1,0 +1,92 @@
+"""Volumes in this process's memory, for as long as somebody uses them; nothing is written to disk."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from delineate.adapters.volume_cache.locks import POLL_S, nothing
+from delineate.adapters.volume_cache.names import VOXELS, check_derived
+from delineate.domain.ports import CacheUsage, FillVoxels, WhileWaiting
+from delineate.domain.volume import Volume, VolumePlan
+
+Key = tuple[str, str]
+"""Fingerprint of the plan, name of the array."""
+
+
+class MemoryVolumeCache:
+    """Shares volumes between the threads of one process (port ``VolumeCache``)."""
+
+    def __init__(self) -> None:
+        self._arrays: weakref.WeakValueDictionary[Key, npt.NDArray[Any]] = weakref.WeakValueDictionary()
+        self._locks: weakref.WeakValueDictionary[str, _KeyLock] = weakref.WeakValueDictionary()
+        self._guard = threading.Lock()
+
+    def find(self, plan: VolumePlan) -> Volume | None:
+        """Return the plan's volume if somebody uses it."""
+        found = self._arrays.get((plan.fingerprint, VOXELS))
+        return None if found is None else Volume(plan, found)
+
+    def load(self, plan: VolumePlan, fill: FillVoxels, while_waiting: WhileWaiting = nothing) -> Volume:
+        """Return the plan's volume, filled in once however many ask for it (port ``VolumeCache``)."""
+
+        def make() -> npt.NDArray[np.float32]:
+            voxels = np.empty(plan.geometry.shape, dtype=np.float32)
+            fill(voxels)
+            return voxels
+
+        return Volume(plan, self._shared((plan.fingerprint, VOXELS), make, while_waiting))
+
+    def derived(
+        self,
+        plan: VolumePlan,
+        name: str,
+        make: Callable[[], npt.NDArray[Any]],
+        while_waiting: WhileWaiting = nothing,
+    ) -> npt.NDArray[Any]:
+        """Return an array that was made from the plan's volume, made once (port ``VolumeCache``)."""
+        check_derived(name)
+        return self._shared((plan.fingerprint, name), make, while_waiting)
+
+    def usage(self) -> CacheUsage:
+        """Return how much is in use; there is no budget."""
+        arrays = list(self._arrays.items())
+        return CacheUsage(len({fingerprint for (fingerprint, _), _ in arrays}), sum(a.nbytes for _, a in arrays), None)
+
+    def purge(self, unused_for_s: float = 0.0) -> int:  # noqa: ARG002
+        """Remove nothing: what nobody uses is not here."""
+        return 0
+
+    def _shared(self, key: Key, make: Callable[[], npt.NDArray[Any]], while_waiting: WhileWaiting) -> npt.NDArray[Any]:
+        with self._guard:
+            lock = self._locks.get(key[0]) or _KeyLock()
+            self._locks[key[0]] = lock
+        with lock.held(while_waiting):
+            found = self._arrays.get(key)
+            if found is None:
+                found = make()
+                found.setflags(write=False)
+                self._arrays[key] = found
+            return found
+
+
+class _KeyLock:
+    """A lock that goes with its last user."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def held(self, while_waiting: WhileWaiting) -> Iterator[None]:
+        while not self._lock.acquire(timeout=POLL_S):
+            while_waiting()
+        try:
+            yield
+        finally:
+            self._lock.release()

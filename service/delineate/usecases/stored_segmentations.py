@@ -1,0 +1,43 @@
+"""Fetch the segmentations that an archive holds."""
+
+from __future__ import annotations
+
+from delineate.domain.errors import NotASegmentation, SegmentationNotFound
+from delineate.domain.ports import Archive, SegmentationReader
+from delineate.domain.segmentation import SEGMENTATION_CLASSES, StoredSegmentation
+from delineate.domain.volume import VolumePlan
+
+
+class StoredSegmentations:
+    """The segmentations of an archive."""
+
+    def __init__(self, archive: Archive, reader: SegmentationReader) -> None:
+        self._archive = archive
+        self._reader = reader
+
+    def read(self, sop_instance_uid: str, plan: VolumePlan) -> StoredSegmentation:
+        """Fetch a segmentation of the plan's study and place it on the plan's volume.
+
+        Raises
+        ------
+        SegmentationNotFound
+            If the study has no such instance.
+        NotASegmentation, SegmentationOfOtherSeries, SegmentationUnreadable
+            If it is no segmentation of the plan's volume.
+        ArchiveError
+            If the archive does not do its part.
+        """
+        reference = self._archive.find_instance(plan.study_instance_uid, sop_instance_uid)
+        if reference is None:
+            raise SegmentationNotFound(
+                f"The study has no instance {sop_instance_uid}. Choose a segmentation that the archive holds."
+            )
+        if reference.sop_class_uid not in SEGMENTATION_CLASSES:
+            raise NotASegmentation(
+                f"Instance {sop_instance_uid} is not a DICOM Segmentation, but of SOP class {reference.sop_class_uid}. "
+                "Choose a segmentation of the series."
+            )
+        part10 = self._archive.instance(
+            plan.study_instance_uid, reference.series_instance_uid, reference.sop_instance_uid
+        )
+        return self._reader.read(part10, reference, plan)

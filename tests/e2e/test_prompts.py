@@ -1,0 +1,104 @@
+"""The four prompt types, by mouse, wherever they can be drawn: what is painted is what the service has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.e2e.conftest import Stage
+from tests.e2e.panel import Panel
+from tests.e2e.viewer import Viewer
+from tests.phantoms.series import PhantomSeries
+
+from delineate.client import Client
+
+pytestmark = pytest.mark.timeout(900)
+
+KEYS = {"point": "p", "box": "b", "scribble": "s", "lasso": "l"}
+
+SERIES: dict[str, dict[str, Any]] = {
+    "axial": {"orientation": "axial"},
+    "sagittal": {"orientation": "sagittal"},
+    "double-oblique": {"orientation": "oblique", "reversed_numbering": True, "shuffled": True},
+    "multi-frame": {"multiframe": True},
+}
+
+
+@pytest.mark.parametrize("name", SERIES)
+def test_every_kind_on_the_acquired_images(
+    stage: Stage, viewer: Viewer, client: Client, screenshots: Path, name: str
+) -> None:
+    panel = Panel(viewer, client, stage.store(**SERIES[name]))
+    panel.start("stack")
+    (viewport,) = panel.viewer.viewports()
+    draw_every_kind(panel, viewport["id"], axes=(1, 2))
+    viewer.screenshot(screenshots / f"prompts-{name}-stack.png")
+
+
+@pytest.mark.parametrize("name", ["axial", "sagittal"])
+def test_every_kind_in_three_planes(stage: Stage, viewer: Viewer, client: Client, screenshots: Path, name: str) -> None:
+    series = stage.store(**SERIES[name])
+    panel = Panel(viewer, client, series)
+    panel.start("mpr")
+    for viewport in viewer.viewports():
+        draw_every_kind(panel, viewport["id"], axes_in_plane(series, viewport["normal"]))
+        viewer.screenshot(screenshots / f"prompts-{name}-{viewport['id']}.png")
+        panel.key("r", makes_step=True)
+        assert panel.segments[panel.active]["volumeMl"] == 0
+
+
+def axes_in_plane(series: PhantomSeries, normal: Sequence[float]) -> tuple[int, int]:
+    """Return the two voxel axes (0, 1, 2 = k, j, i) that a view along a voxel axis shows."""
+    steps = series.affine[:3, :3]
+    across = int(np.argmax(abs(np.asarray(normal) @ (steps / np.linalg.norm(steps, axis=0)))))
+    first, second = (axis for axis in (0, 1, 2) if axis != across)
+    return first, second
+
+
+def draw_every_kind(panel: Panel, viewport_id: str, axes: tuple[int, int]) -> None:
+    """Include with each kind inside the ellipsoid, exclude with each at its rim; compare after each."""
+    centre = middle_of(panel.series)
+    panel.viewer.scroll_to(viewport_id, panel.at(centre))
+    for include in (True, False):
+        if panel.state["include"] is not include:
+            panel.key("t")
+        for nth, (kind, key) in enumerate(KEYS.items()):
+            panel.key(key)
+            strokes = stroke(kind, centre, axes, towards_rim=0 if include else 4 + nth)
+            panel.drag(viewport_id, strokes) if len(strokes) > 1 else panel.click(viewport_id, strokes[0])
+            panel.key(key)
+            panel.assert_shows_what_the_service_has()
+    drawn = panel.viewer.prompts(viewport_id)
+    assert [(one["kind"], one["include"]) for one in drawn] == [
+        (kind, include) for include in (True, False) for kind in KEYS
+    ]
+
+
+def stroke(
+    kind: str, centre: tuple[int, int, int], axes: tuple[int, int], towards_rim: int
+) -> list[tuple[float, float, float]]:
+    """Return the voxels (k, j, i) to drag over for a kind of prompt, in the plane of two voxel axes."""
+    across, along = (2, 4) if axes == (1, 2) else (1, 4)
+    offsets = {
+        "point": [(0, 0)],
+        "box": [(-across, -along), (across, along)],
+        "scribble": [(0, -along), (across, 0), (0, along)],
+        "lasso": [(-across, -along), (across, -along), (across, along), (-across, along), (-across, -along)],
+    }[kind]
+    places = []
+    for first, second in offsets:
+        index = [float(value) for value in centre]
+        index[axes[0]] += first
+        index[axes[1]] += second + towards_rim
+        places.append((index[0], index[1], index[2]))
+    return places
+
+
+def middle_of(series: PhantomSeries) -> tuple[int, int, int]:
+    """Return the voxel (k, j, i) in the middle of the bright ellipsoid."""
+    bright = np.argwhere(series.voxels > np.percentile(series.voxels, 97))
+    k, j, i = (int(value) for value in np.median(bright, axis=0))
+    return k, j, i
