@@ -16,6 +16,8 @@ import pytest
 from highdicom.seg import Segmentation
 from scipy import ndimage
 from tests.e2e.demo_process import DemoProcess, running
+from tests.e2e.panel import IS_ONLINE, IS_SETTLED, STATE
+from tests.e2e.viewer import Viewer
 
 from delineate.demo import sample
 from delineate.demo.layout import program
@@ -82,6 +84,74 @@ def test_ctrl_c_ends_what_was_started_and_the_next_start_reuses_it(demo: DemoPro
     assert "delineate segment" not in said
     (after,) = stored_segmentations(demo)
     assert after.SOPInstanceUID == before.SOPInstanceUID
+
+
+TOUR = (
+    ("axial", (8, -5, 20), True),
+    ("axial", (-20, 36, 18), False),
+    ("axial", (28, 45, 5), True),
+    ("coronal", (-1, -8, 16), False),
+    ("sagittal", (15, -27, 5), True),
+    ("axial", (-6, 1, 18), False),
+)
+"""Where a careful person clicks: plane, position (LPS, mm), include or exclude."""
+
+IS_DONE = """revision => {
+  const {session} = window.delineate.controller.getState();
+  return session.segments.some(segment => segment.revision >= revision && segment.running === 0);
+}"""
+
+
+def test_a_person_segments_the_ventricle_in_the_viewer(demo: DemoProcess, tmp_path: Path) -> None:
+    before = {segmentation.SOPInstanceUID for segmentation in stored_segmentations(demo)}
+    out = Path(os.environ.get("SCREENSHOTS", tmp_path))
+    with Viewer(f"http://127.0.0.1:{demo.port}") as viewer:
+        viewer.open(sample.STUDY_INSTANCE_UID, hangingProtocolId="mpr")
+        viewer.until(IS_ONLINE)
+        viewer.screenshot(out / "viewer-1-start.png")
+        viewer.press("delineate-start")
+        viewer.until(IS_SETTLED)
+        click_the_tour(viewer, out)
+        name_it(viewer, out)
+        viewer.press("delineate-accept")
+        viewer.appears("delineate-stored-result")
+        viewer.screenshot(out / "viewer-7-stored.png")
+        volume_ml = viewer.evaluate(STATE)["session"]["segments"][0]["volumeMl"]
+    (stored,) = [s for s in stored_segmentations(demo) if s.SOPInstanceUID not in before]
+    (item,) = stored.SegmentSequence
+    assert item.SegmentedPropertyTypeCodeSequence[0].CodeValue == "66720007"
+    assert item.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence[0].CodeMeaning == "Left"
+    shown = voxels_of(stored)
+    assert volume_ml == pytest.approx(shown.sum() / 1000)
+    expected = dark_region_at((8, -5, 18))
+    assert 2 * (shown & expected).sum() / (shown.sum() + expected.sum()) > LEAST_DICE
+
+
+def click_the_tour(viewer: Viewer, out: Path) -> None:
+    """Give the prompts of the tour by mouse and keys, and look at each answer."""
+    viewer.key("p")
+    including = True
+    for number, (plane, point, include) in enumerate(TOUR, start=1):
+        if include != including:
+            viewer.key("t")
+            including = include
+        viewer.look(f"mpr-{plane}", point)
+        viewer.click(f"mpr-{plane}", point)
+        viewer.until(IS_DONE, number)
+        for other in ("axial", "sagittal", "coronal"):
+            viewer.look(f"mpr-{other}", TOUR[0][1])
+        viewer.screenshot(out / f"viewer-{min(number, 3) + 1}-prompts.png")
+
+
+def name_it(viewer: Viewer, out: Path) -> None:
+    """Choose the coded name, with its side."""
+    viewer.press("delineate-name")
+    viewer.type("delineate-terminology-search", "lateral ventricle")
+    viewer.appears("delineate-terminology-option")
+    viewer.screenshot(out / "viewer-5-naming.png")
+    viewer.press("delineate-terminology-option")
+    viewer.press("delineate-laterality-7771000")
+    viewer.press("delineate-naming-done")
 
 
 def stored_segmentations(demo: DemoProcess) -> list[Segmentation]:

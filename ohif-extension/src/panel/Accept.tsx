@@ -46,8 +46,8 @@ export function Accept({ state, session, setOpen }: Props): ReactElement {
 
 function acceptWords(session: SessionState, result: ResultState | null): string {
   const what = session.segments.length === 0 ? 'segmentation' : count(session.segments.length, 'segment');
-  const version = result?.state === 'stored' || session.openedFrom !== null ? ' as a new version' : '';
-  return `Accept: store ${what}${version}`;
+  const again = result?.state === 'stored' || session.openedFrom !== null;
+  return again ? 'Accept: store a new version' : `Accept: store ${what}`;
 }
 
 interface HindrancesProps {

@@ -55,7 +55,7 @@ describe('accept', () => {
     );
     await user.click(part('delineate-show-result'));
     await user.click(part('delineate-accept'));
-    expect(part('delineate-accept').textContent).toBe('Accept: store 2 segments as a new version');
+    expect(part('delineate-accept').textContent).toBe('Accept: store a new version');
     expect(controller.calls).toEqual([['showResult'], ['accept']]);
   });
 
