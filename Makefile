@@ -11,7 +11,7 @@ OHIF_VERSION := 3.13.2
 NODE_VERSION := 20
 
 DEMO_PACKAGES := orthanc orthanc-dicomweb nginx libnginx-mod-http-js nodejs npm
-TEST_PACKAGES := $(DEMO_PACKAGES) chromium redis-server dicom3tools
+TEST_PACKAGES := $(DEMO_PACKAGES) chromium redis-server dcmtk dicom3tools plastimatch
 
 VENV := .venv
 INSTALLED := $(VENV)/.installed
@@ -44,8 +44,9 @@ soak: test-packages $(INSTALLED) $(OHIF) $(EXTENSION) $(READERS) ## the long for
 	$(VENV)/bin/pytest -m soak $(ARGS)
 
 .PHONY: bench
-bench: demo-packages $(INSTALLED) ## compare with the bare nnInteractive session
+bench: test-packages $(INSTALLED) $(OHIF) $(EXTENSION) ## compare with the bare nnInteractive session; time the viewer
 	$(VENV)/bin/python bench $(ARGS)
+	$(VENV)/bin/python bench/viewer.py
 
 .PHONY: lint
 lint: $(INSTALLED) $(NODE_MODULES) ## style and the direction of imports

@@ -15,7 +15,7 @@ interface DebuggingHandle {
 
 declare global {
   interface Window {
-    delineate?: DebuggingHandle;
+    delineate?: DebuggingHandle | undefined;
   }
 }
 
@@ -37,10 +37,20 @@ export class Activity {
     return new Viewer(this.context).core.utilities.HistoryMemo.DefaultHistoryMemo;
   }
 
+  /** Never throws: an error while a mode is left would take the whole viewer off the page. */
   end(): void {
-    this.live?.controller.dispose();
-    this.live?.host.dispose();
+    const { live } = this;
     this.live = null;
-    delete window.delineate;
+    window.delineate = undefined;
+    attempt(() => live?.controller.dispose());
+    attempt(() => live?.host.dispose());
+  }
+}
+
+function attempt(step: () => void): void {
+  try {
+    step();
+  } catch (error) {
+    console.error('Delineate:', error);
   }
 }

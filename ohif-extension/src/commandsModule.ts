@@ -1,5 +1,6 @@
 /** What Delineate can do, as named commands of the viewer: for its hotkeys, toolbars and other extensions. */
 
+import { refusedKinds } from './panel/availability';
 import type { Actions, Controller, PromptKind, SegmentState, Settings, StoredSegmentation } from './types';
 
 /** What some commands need; the viewer's hotkeys add an event that none of ours wants. */
@@ -78,9 +79,13 @@ export function commandsModule(controller: () => Controller, history: () => View
   return { definitions, defaultContext: 'DEFAULT' };
 }
 
-/** Pressing a tool's key again gives the mouse back. */
+/** Pressing a tool's key again gives the mouse back; a kind that the model does not take here is not armed. */
 function toggleTool(controller: Controller, kind: PromptKind): void {
-  controller.actions.setTool(controller.getState().tool === kind ? null : kind);
+  const state = controller.getState();
+  const { never, here } = refusedKinds(state);
+  if (state.tool === kind) controller.actions.setTool(null);
+  // As its button, which says why.
+  else if (![...never, ...here].includes(kind)) controller.actions.setTool(kind);
 }
 
 /** Of the segment named, or else the active one; without either there is nothing to do. */

@@ -3,7 +3,7 @@
  * blank; this one then says in the panel what is wrong, and the rest of the viewer works.
  */
 
-import { EXTENSION_ID, PANEL_NAME } from './ids';
+import { EXTENSION_ID, PANEL_NAME, PANEL_TEST_ID } from './ids';
 
 interface Extension {
   readonly id: string;
@@ -47,7 +47,7 @@ function element(ref: (element: HTMLElement | null) => void): unknown {
     type: 'div',
     key: null,
     ref,
-    props: { className: 'p-4 text-foreground text-sm', 'data-cy': 'delineate-panel' },
+    props: { className: 'p-4 text-foreground text-sm', 'data-cy': PANEL_TEST_ID },
     _owner: null,
     _store: {},
   };

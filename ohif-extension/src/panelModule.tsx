@@ -1,5 +1,6 @@
 /** Our panel as an entry of OHIF's right-hand panels. */
 
+import { PANEL_TEST_ID } from './ids';
 import type { Controller } from './types';
 import { mountPanel } from './panel';
 
@@ -26,6 +27,6 @@ export function panelModule(name: string, controller: () => Controller): PanelEn
     iconName: 'icon-tool-click-segment',
     iconLabel: 'Delineate',
     label: 'Delineate',
-    component: () => <div ref={attach} className="h-full w-full" data-cy="delineate-panel" />,
+    component: () => <div ref={attach} className="h-full w-full" data-cy={PANEL_TEST_ID} />,
   };
 }

@@ -4,7 +4,8 @@ import { withDelineate } from '../src/hotkeys';
 import type { Controller, PanelState } from '../src/types';
 
 const SEGMENT = { number: 2, visible: true };
-const STATE = { tool: 'box', include: true, promptsVisible: true, session: { activeSegment: 2, segments: [SEGMENT] } };
+const MODEL = { prompts: ['point', 'box', 'scribble'], obliquePrompts: ['point'] };
+const STATE = { model: MODEL, plane: 'aligned', tool: 'box', include: true, promptsVisible: true, session: { activeSegment: 2, segments: [SEGMENT] } };
 
 /** A controller that only notes which actions are called, and one that needs its own `this`. */
 function controllerWith(state: object) {
@@ -35,6 +36,15 @@ describe('commands', () => {
   it('arms a tool, and gives the mouse back when its key is pressed again', () => {
     expect(run('delineatePoint')).toEqual([['setTool', 'point']]);
     expect(run('delineateBox')).toEqual([['setTool', null]]);
+  });
+
+  it('arms no kind that the model does not take, anywhere or on this plane', () => {
+    expect(run('delineateScribble')).toEqual([['setTool', 'scribble']]);
+    expect(run('delineateLasso')).toEqual([]);
+    const oblique = { ...STATE, plane: 'oblique' };
+    expect(run('delineateScribble', {}, oblique)).toEqual([]);
+    expect(run('delineatePoint', {}, oblique)).toEqual([['setTool', 'point']]);
+    expect(run('delineateBox', {}, oblique)).toEqual([['setTool', null]]);
   });
 
   it('turns include into exclude', () => {

@@ -2,7 +2,7 @@
 
 // Delineate's files are asked for when the viewer starts (a mode of 1 KB) and when a mode that has its panel is opened.
 // Without them the viewer is as it would be without these lines.
-function delineate(id, name) {
+const delineateMode = (id, name) => {
   const modeFactory = async context => {
     try {
       const modes = await import('/delineate-extension/mode.js');
@@ -14,7 +14,7 @@ function delineate(id, name) {
     }
   };
   return { id, modeFactory };
-}
+};
 
 window.config = {
   name: 'delineate',
@@ -22,9 +22,9 @@ window.config = {
   showStudyList: true,
   extensions: [],
   modes: [
-    delineate('@delineate/mode', 'default'),
+    delineateMode('@delineate/mode', 'default'),
     // OHIF's own segmentation mode, with our panel as one tab more.
-    delineate('@ohif/mode-segmentation', 'segmentation'),
+    delineateMode('@ohif/mode-segmentation', 'segmentation'),
   ],
   customizationService: {
     // No guided tour over the first study.

@@ -328,6 +328,11 @@ class ClientSession:
         reply: Json = self._client.call("GET", f"{self.path}/segments/{number}/labelmap")
         return Labelmap(self.shape, region_of(reply)), reply
 
+    def measurements(self) -> Json:
+        """Return what is measured of each of ``segments``, and the ``unit`` of the values."""
+        reply: Json = self._client.call("GET", f"{self.path}/measurements")
+        return reply
+
     def accept(self, **options: Any) -> Json:  # noqa: ANN401
         """Accept segments (segments, series_description, encoding) and return the result."""
         result: Json = self._client.call("POST", f"{self.path}/accept", options, headers=_key())

@@ -10,13 +10,16 @@ from delineate.adapters.celery_outbox import CeleryOutbox, make_celery
 from delineate.adapters.context_groups import terminology_entries
 from delineate.adapters.dicom_seg import DicomSegCodec
 from delineate.adapters.dicom_series import DicomSeriesReader
+from delineate.adapters.dicom_series.value_units import DicomScaleReader
 from delineate.adapters.dicomweb import DicomWebArchive
+from delineate.adapters.marching_cubes import MarchingCubes
 from delineate.adapters.nninteractive.segmenter import load_segmenter
 from delineate.adapters.sqlite_journal import SqliteJournal
 from delineate.domain.ports import Archive, Outbox, ResultStore, Segmenter
 from delineate.domain.terminology import Terminology
 from delineate.settings import Settings
 from delineate.usecases.host import SessionHost
+from delineate.usecases.measure_segments import SegmentMeasuring
 from delineate.usecases.open_session import resume_open_sessions
 from delineate.usecases.preload_series import Preloads
 from delineate.usecases.store_result import ResultPipeline
@@ -35,6 +38,7 @@ class Services:
     archive: Archive
     segmenter: Segmenter
     host: SessionHost
+    measuring: SegmentMeasuring
     preloads: Preloads
     results: ResultStore
     outbox: Outbox
@@ -87,6 +91,18 @@ def build_services(settings: Settings) -> Services:
     results = WatchedResults(journal, host.result_saved)
     terminology = Terminology(terminology_entries())
     pipeline = ResultPipeline(archive, codec, results, outbox)
+    measuring = SegmentMeasuring(host, archive, DicomScaleReader(), MarchingCubes())
     return Services(
-        settings, archive, segmenter, host, Preloads(shelf), results, outbox, pipeline, celery, journal, terminology
+        settings=settings,
+        archive=archive,
+        segmenter=segmenter,
+        host=host,
+        measuring=measuring,
+        preloads=Preloads(shelf),
+        results=results,
+        outbox=outbox,
+        pipeline=pipeline,
+        celery=celery,
+        journal=journal,
+        terminology=terminology,
     )

@@ -103,7 +103,7 @@ def outline(rng: np.random.Generator, kind: Kind, region: Mask) -> Float:
         (a, b), (c, d) = (rows.start, rows.stop - 1), (columns.start, columns.stop - 1)
         points = np.array([(a, c), (a, d), (b, d), (b, c)], dtype=np.float64)
     elif kind == "lasso":
-        contours = find_contours(np.pad(region, 1).astype(np.float64), 0.5)  # type: ignore[no-untyped-call]
+        contours = find_contours(np.pad(region, 1).astype(np.float64), 0.5)
         points = np.asarray(max(contours, key=len)[:-1] - 1, dtype=np.float64)
     else:
         depth = ndimage.distance_transform_edt(np.pad(region, 1))[1:-1, 1:-1]

@@ -51,13 +51,20 @@ class _StreamingHandler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def gateway_to(orthanc: OrthancServer, folder: Path, service_port: int) -> Iterator[Gateway]:
+def gateway_to(orthanc: OrthancServer, folder: Path, service_port: int, **options: Path) -> Iterator[Gateway]:
     """Run a gateway with a placeholder for the viewer."""
     viewer = folder / "viewer"
     viewer.mkdir()
     (viewer / "index.html").write_text("<!doctype html><title>viewer</title>")
     gateway = Gateway(
-        folder / "gateway", free_port(), orthanc.http_port, orthanc.username, orthanc.password, service_port, viewer
+        folder / "gateway",
+        free_port(),
+        orthanc.http_port,
+        orthanc.username,
+        orthanc.password,
+        service_port,
+        viewer,
+        **options,
     )
     with gateway:
         yield gateway
@@ -87,8 +94,26 @@ def test_every_route_of_the_viewer_gets_its_page(gateway: Gateway) -> None:
         assert "<title>viewer</title>" in httpx.get(gateway.url + path).text
 
 
-def test_a_missing_bundle_is_not_the_viewers_page(gateway: Gateway) -> None:
-    assert httpx.get(f"{gateway.url}/12.bundle.js").status_code == 404
+@pytest.mark.parametrize(
+    "path", ["12.bundle.js", "delineate-extension/missing.js", "delineate-extension/../missing.js"]
+)
+def test_a_missing_bundle_is_not_the_viewers_page(gateway: Gateway, path: str) -> None:
+    assert _raw_status(gateway, f"/{path}") == 404
+
+
+def test_the_address_of_our_mode_is_the_viewers_and_what_lies_below_is_the_services(gateway: Gateway) -> None:
+    assert "<title>viewer</title>" in httpx.get(f"{gateway.url}/delineate?StudyInstanceUIDs=1.2").text
+    assert httpx.get(f"{gateway.url}/delineate/").headers["Content-Type"] == "application/problem+json"
+
+
+def test_the_extension_is_javascript_as_built(orthanc: OrthancServer, tmp_path: Path) -> None:
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "dist" / "mode.js").write_text("export default {};")
+    gateway = gateway_to(orthanc, tmp_path, free_port(), extension=tmp_path / "dist")
+    with gateway as running:
+        reply = httpx.get(f"{running.url}/delineate-extension/mode.js")
+    assert reply.headers["Content-Type"] == "application/javascript"
+    assert reply.text == "export default {};"
 
 
 def test_the_viewers_configuration_is_ours(gateway: Gateway) -> None:

@@ -24,9 +24,10 @@ HAS_REVISION = """({number, revision}) => {
   const segment = session?.segments.find(one => one.number === number);
   return segment !== undefined && segment.revision >= revision && segment.running === 0;
 }"""
-HAS_SEGMENTS = """(numbers) => {
+HAS_SEGMENTS = """({numbers, active}) => {
   const {session} = window.delineate.controller.getState();
-  return JSON.stringify(session?.segments.map(segment => segment.number)) === JSON.stringify(numbers);
+  const found = session?.segments.map(segment => segment.number);
+  return JSON.stringify(found) === JSON.stringify(numbers) && session.activeSegment === active;
 }"""
 RESULT_IS = "(state) => window.delineate.controller.getState().session?.result?.state === state"
 
@@ -93,9 +94,9 @@ class Panel:
         """Wait until a segment has this revision, or a later one, in the browser."""
         self.viewer.until(HAS_REVISION, {"number": number, "revision": revision})
 
-    def has_segments(self, *numbers: int) -> None:
-        """Wait until these are the segments."""
-        self.viewer.until(HAS_SEGMENTS, list(numbers))
+    def has_segments(self, *numbers: int, active: int) -> None:
+        """Wait until these are the segments, and which is active."""
+        self.viewer.until(HAS_SEGMENTS, {"numbers": numbers, "active": active})
 
     def click(self, viewport_id: str, index: Sequence[float]) -> None:
         """Click a voxel (k, j, i) on the slice shown, and wait for its patch."""

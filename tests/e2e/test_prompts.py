@@ -44,10 +44,89 @@ def test_every_kind_in_three_planes(stage: Stage, viewer: Viewer, client: Client
     panel = Panel(viewer, client, series)
     panel.start("mpr")
     for viewport in viewer.viewports():
-        draw_every_kind(panel, viewport["id"], axes_in_plane(series, viewport["normal"]))
+        draw_every_kind(panel, viewport["id"], axes_in_plane(series, viewport["normal"]), excluded=("scribble",))
         viewer.screenshot(screenshots / f"prompts-{name}-{viewport['id']}.png")
         panel.key("r", makes_step=True)
         assert panel.segments[panel.active]["volumeMl"] == 0
+
+
+def test_an_oblique_view_takes_what_the_model_takes_there(
+    stage: Stage, viewer: Viewer, client: Client, screenshots: Path
+) -> None:
+    series = stage.store(**SERIES["double-oblique"])
+    panel = Panel(viewer, client, series)
+    panel.start("mpr")
+    viewport = viewer.viewports()[0]
+    centre = middle_of(series)
+    viewer.look(viewport["id"], panel.at(centre))
+    viewer.click(viewport["id"], panel.at(centre))
+    viewer.until("() => window.delineate.controller.getState().plane === 'oblique'")
+    state = panel.state
+    for kind, key in KEYS.items():
+        viewer.key(key)
+        if kind in state["model"]["obliquePrompts"]:
+            assert panel.state["tool"] == kind
+            places = in_plane(viewport["normal"], panel.at(centre), stroke(kind, (0, 0, 0), (1, 2), 0))
+            number, revision = panel.active, panel.segments[panel.active]["revision"]
+            viewer.drag(viewport["id"], places) if len(places) > 1 else viewer.click(viewport["id"], places[0])
+            panel.after(number, revision + 1)
+            panel.assert_shows_what_the_service_has()
+            viewer.key(key)
+        else:
+            assert panel.state["tool"] is None
+            assert viewer.evaluate(TOOL_DISABLED, kind)
+    viewer.screenshot(screenshots / "prompts-oblique-view.png")
+    if set(state["model"]["obliquePrompts"]) != set(KEYS):
+        viewer.press("delineate-turn")
+        viewer.until("() => window.delineate.controller.getState().plane === 'aligned'")
+        assert not any(viewer.evaluate(TOOL_DISABLED, kind) for kind in KEYS)
+
+
+TOOL_DISABLED = """(kind) => {
+  const button = document.querySelector(`[data-cy="delineate-tool-${kind}"]`);
+  return button.disabled || button.getAttribute('aria-disabled') === 'true';
+}"""
+
+
+def in_plane(normal: Sequence[float], centre: Sequence[float], offsets: Sequence[Sequence[float]]) -> list[list[float]]:
+    """Return positions (LPS mm) in a plane, by offsets (-, along, across) from its centre in millimetres."""
+    across = np.linalg.svd(np.asarray(normal)[np.newaxis])[2][1:]
+    return [(np.asarray(centre) + np.asarray(offset[1:]) @ across).tolist() for offset in offsets]
+
+
+def test_quick_prompts_are_all_taken_in_their_order(stage: Stage, viewer: Viewer, client: Client) -> None:
+    panel = Panel(viewer, client, stage.store())
+    panel.start("stack")
+    viewport_id = viewer.viewports()[0]["id"]
+    k, j, i = middle_of(panel.series)
+    viewer.look(viewport_id, panel.at((k, j, i)))
+    viewer.key("p")
+    for step in range(5):
+        viewer.click(viewport_id, panel.at((k, j, i + 2 * step - 4)))
+    panel.settled()
+    panel.assert_shows_what_the_service_has()
+    taken = panel.session.refresh()["segments"][0]["prompts"]
+    columns = [round(float(np.linalg.solve(panel.series.affine, [*one["points"][0], 1])[2])) for one in taken]
+    assert columns == [i - 4, i - 2, i, i + 2, i + 4]
+    assert [one["id"] for one in taken] == [one["id"] for one in viewer.prompts(viewport_id)]
+
+
+def test_collected_prompts_run_when_they_are_told_to(stage: Stage, viewer: Viewer, client: Client) -> None:
+    panel = Panel(viewer, client, stage.store())
+    panel.start("stack")
+    viewport_id = viewer.viewports()[0]["id"]
+    viewer.evaluate("() => window.delineate.controller.actions.changeSettings({mode: 'collect'})")
+    k, j, i = middle_of(panel.series)
+    viewer.look(viewport_id, panel.at((k, j, i)))
+    viewer.key("p")
+    for column in (i - 3, i + 3):
+        viewer.click(viewport_id, panel.at((k, j, column)))
+    viewer.until("() => window.delineate.controller.getState().session.segments[0].collected === 2")
+    assert not panel.in_service(1).any()
+    viewer.press("delineate-run")
+    panel.after(1, 1)
+    assert panel.in_service(1).any()
+    panel.assert_shows_what_the_service_has()
 
 
 def axes_in_plane(series: PhantomSeries, normal: Sequence[float]) -> tuple[int, int]:
@@ -58,14 +137,17 @@ def axes_in_plane(series: PhantomSeries, normal: Sequence[float]) -> tuple[int, 
     return first, second
 
 
-def draw_every_kind(panel: Panel, viewport_id: str, axes: tuple[int, int]) -> None:
-    """Include with each kind inside the ellipsoid, exclude with each at its rim; compare after each."""
+def draw_every_kind(
+    panel: Panel, viewport_id: str, axes: tuple[int, int], excluded: Sequence[str] = tuple(KEYS)
+) -> None:
+    """Include with each kind inside the ellipsoid, exclude with some towards its rim; compare after each."""
     centre = middle_of(panel.series)
     panel.viewer.scroll_to(viewport_id, panel.at(centre))
     for include in (True, False):
         if panel.state["include"] is not include:
             panel.key("t")
-        for nth, (kind, key) in enumerate(KEYS.items()):
+        for nth, kind in enumerate(KEYS if include else excluded):
+            key = KEYS[kind]
             panel.key(key)
             strokes = stroke(kind, centre, axes, towards_rim=0 if include else 4 + nth)
             panel.drag(viewport_id, strokes) if len(strokes) > 1 else panel.click(viewport_id, strokes[0])
@@ -73,7 +155,8 @@ def draw_every_kind(panel: Panel, viewport_id: str, axes: tuple[int, int]) -> No
             panel.assert_shows_what_the_service_has()
     drawn = panel.viewer.prompts(viewport_id)
     assert [(one["kind"], one["include"]) for one in drawn] == [
-        (kind, include) for include in (True, False) for kind in KEYS
+        *((kind, True) for kind in KEYS),
+        *((kind, False) for kind in excluded),
     ]
 
 

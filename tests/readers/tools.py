@@ -35,13 +35,13 @@ def dcmqi_masks(seg: bytes, series: PhantomSeries) -> dict[int, Mask]:
             raise AssertionError(done.stdout + done.stderr)
         images = {int(file.stem.removeprefix("s-")): SimpleITK.ReadImage(file) for file in folder.glob("s-*.nrrd")}
     if pydicom.dcmread(io.BytesIO(seg)).SegmentationType == "BINARY":
-        return {number: _on_grid(image != 0, series) for number, image in images.items()}
+        return {number: on_grid(image != 0, series) for number, image in images.items()}
     (image,) = images.values()
     numbers = np.unique(SimpleITK.GetArrayFromImage(image))
-    return {int(number): _on_grid(image == int(number), series) for number in numbers if number}
+    return {int(number): on_grid(image == int(number), series) for number in numbers if number}
 
 
-def _on_grid(image: SimpleITK.Image, series: PhantomSeries) -> Mask:
+def on_grid(image: SimpleITK.Image, series: PhantomSeries) -> Mask:
     """Place an image's non-zero voxels on the source's grid."""
     geometry = plan_of(series).geometry
     found = np.argwhere(SimpleITK.GetArrayFromImage(image))[:, ::-1]

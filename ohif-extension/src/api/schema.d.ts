@@ -218,6 +218,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/delineate/sessions/{session_id}/measurements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Measurements
+         * @description Measure every segment as it is now; as ``text/csv`` one row for each.
+         */
+        get: operations["measurements_delineate_sessions__session_id__measurements_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/delineate/sessions/{session_id}/segments": {
         parameters: {
             query?: never;
@@ -486,6 +506,27 @@ export interface components {
             type?: components["schemas"]["Code"] | null;
         };
         /**
+         * DiameterReply
+         * @description A straight line between two points of a segment's surface; it need not stay inside.
+         */
+        DiameterReply: {
+            /** Ends */
+            ends: [
+                [
+                    number,
+                    number,
+                    number
+                ],
+                [
+                    number,
+                    number,
+                    number
+                ]
+            ];
+            /** Length Mm */
+            length_mm: number;
+        };
+        /**
          * GeometryReply
          * @description The grid of the volume.
          */
@@ -505,6 +546,66 @@ export interface components {
         HTTPValidationError: {
             /** Detail */
             detail?: components["schemas"]["ValidationError"][];
+        };
+        /**
+         * MeasuredSegmentReply
+         * @description A segment as it was when measured.
+         */
+        MeasuredSegmentReply: {
+            category: components["schemas"]["CodeReply"] | null;
+            /** Label */
+            label: string;
+            laterality: components["schemas"]["CodeReply"] | null;
+            measurements: components["schemas"]["MeasuresReply"] | null;
+            /** Number */
+            number: number;
+            /** Revision */
+            revision: number;
+            /** Tracking Id */
+            tracking_id: string;
+            /** Tracking Uid */
+            tracking_uid: string;
+            type: components["schemas"]["CodeReply"] | null;
+        };
+        /**
+         * MeasurementsReply
+         * @description The measurements of a session's segments.
+         */
+        MeasurementsReply: {
+            /** Frame Of Reference Uid */
+            frame_of_reference_uid: string;
+            /** Segments */
+            segments: components["schemas"]["MeasuredSegmentReply"][];
+            /** Series Instance Uid */
+            series_instance_uid: string;
+            /** Study Instance Uid */
+            study_instance_uid: string;
+            unit: components["schemas"]["CodeReply"];
+            /** Value Note */
+            value_note: string | null;
+        };
+        /**
+         * MeasuresReply
+         * @description All that is measured of one segment.
+         */
+        MeasuresReply: {
+            /** Centroid */
+            centroid: [
+                number,
+                number,
+                number
+            ];
+            in_plane: components["schemas"]["PlaneDiametersReply"];
+            longest: components["schemas"]["DiameterReply"];
+            /** Mesh Volume Ml */
+            mesh_volume_ml: number;
+            /** Surface Mm2 */
+            surface_mm2: number;
+            values: components["schemas"]["ValuesReply"];
+            /** Volume Ml */
+            volume_ml: number;
+            /** Voxel Count */
+            voxel_count: number;
         };
         /**
          * ModelReply
@@ -586,6 +687,18 @@ export interface components {
             volume_ml: number;
             /** Voxels */
             voxels: string;
+        };
+        /**
+         * PlaneDiametersReply
+         * @description Diameters in one image, as RECIST 1.1 takes them.
+         */
+        PlaneDiametersReply: {
+            /** Frame Number */
+            frame_number: number;
+            longest: components["schemas"]["DiameterReply"];
+            perpendicular: components["schemas"]["DiameterReply"];
+            /** Sop Instance Uid */
+            sop_instance_uid: string;
         };
         /**
          * PreloadReply
@@ -929,6 +1042,24 @@ export interface components {
             msg: string;
             /** Error Type */
             type: string;
+        };
+        /**
+         * ValuesReply
+         * @description Of the image's values inside the segment, in the reply's ``unit``.
+         */
+        ValuesReply: {
+            /** Maximum */
+            maximum: number;
+            /** Mean */
+            mean: number;
+            /** Minimum */
+            minimum: number;
+            /** Percentiles */
+            percentiles: {
+                [key: string]: number;
+            };
+            /** Standard Deviation */
+            standard_deviation: number;
         };
     };
     responses: never;
@@ -1341,6 +1472,41 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": components["schemas"]["SessionEvents"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    measurements_delineate_sessions__session_id__measurements_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                accept?: string;
+                authorization?: string | null;
+            };
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MeasurementsReply"];
+                    "text/csv": string;
                 };
             };
             /** @description Validation Error */

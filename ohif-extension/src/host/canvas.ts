@@ -12,6 +12,7 @@ import type {
 } from '../types';
 import { uuid } from '../uuid';
 import { Edits } from './edits';
+import { keepPanelOpen } from './keepPanelOpen';
 import { Labelmap, SEGMENT_INDEX } from './labelmap';
 import type { DisplaySet } from './ohif';
 import { Presentation } from './presentation';
@@ -62,10 +63,15 @@ export class ViewerCanvas implements Canvas {
       this.layers.set(number, pending);
       pending.catch(() => this.layers.delete(number));
     }
-    const layer = await pending;
-    layer.segment = segment;
-    this.name(layer);
-    await this.presentation.apply();
+    const free = keepPanelOpen(this.viewer.services.panelService);
+    try {
+      const layer = await pending;
+      layer.segment = segment;
+      this.name(layer);
+      await this.presentation.apply();
+    } finally {
+      free();
+    }
   }
 
   removeSegment(number: number): void {

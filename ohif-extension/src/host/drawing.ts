@@ -49,15 +49,13 @@ export class DrawingTools implements StrokeListener {
 
   onProgress({ viewport, points }: Stroke): void {
     const shape = this.kind === null ? null : shapeOf(this.kind, points);
-    this.begun ??= { viewport, view: viewOf(this.viewer.core, viewport) };
+    this.begun ??= this.begin(viewport);
     this.overlay.showSketch(viewport, shape && { kind: this.kind!, include: this.include, points: shape });
   }
 
   onFinished({ viewport, points }: Stroke, time: number): void {
     const begun = this.begun?.view;
     this.onCancelled();
-    const { viewportGridService } = this.viewer.services;
-    if (viewportGridService.getActiveViewportId() !== viewport.id) viewportGridService.setActiveViewportId(viewport.id);
     const shape = this.kind === null ? null : shapeOf(this.kind, points);
     const view = viewOf(this.viewer.core, viewport);
     // Another slice was turned up meanwhile, by a key for instance: the stroke belongs to neither.
@@ -72,6 +70,13 @@ export class DrawingTools implements StrokeListener {
   onCancelled(): void {
     if (this.begun !== null) this.overlay.showSketch(this.begun.viewport, null);
     this.begun = null;
+  }
+
+  /** Pressing the button activates the viewport, as it does with the viewer's own tools. */
+  private begin(viewport: Viewport): { readonly viewport: Viewport; readonly view: View } {
+    const { viewportGridService } = this.viewer.services;
+    if (viewportGridService.getActiveViewportId() !== viewport.id) viewportGridService.setActiveViewportId(viewport.id);
+    return { viewport, view: viewOf(this.viewer.core, viewport) };
   }
 
   private drawingOf(viewport: Viewport, view: View, points: readonly Vector[], finishedAt: number): Drawing | null {

@@ -82,9 +82,11 @@ export class Labelmap {
 
   /** Take it out of the viewer and free its memory. */
   remove(): void {
-    const volumeId = this.data()?.volumeId;
-    const imageIds = this.imageIds();
-    this.tools.segmentation.removeSegmentation(this.segmentationId);
+    const data = this.data();
+    const volumeId = data?.volumeId;
+    // When a mode is left, the viewer has forgotten its segmentations already, but not their images.
+    const imageIds = data?.imageIds ?? this.images.map(image => image.imageId);
+    if (data !== undefined) this.tools.segmentation.removeSegmentation(this.segmentationId);
     if (volumeId !== undefined && this.core.cache.getVolume(volumeId) !== undefined) {
       this.core.cache.removeVolumeLoadObject(volumeId);
     }

@@ -48,6 +48,8 @@ interface GridViewport {
   readonly displaySetInstanceUIDs: readonly string[];
 }
 
+export type PanelService = PubSub<'ACTIVATE_PANEL'> & { activatePanel(panelId: string, force: boolean): void };
+
 export interface Services {
   readonly displaySetService: PubSub<'DISPLAY_SETS_ADDED' | 'DISPLAY_SETS_CHANGED' | 'DISPLAY_SETS_REMOVED'> & {
     getActiveDisplaySets(): readonly DisplaySet[];
@@ -76,6 +78,7 @@ export interface Services {
       options: { readonly segmentationId: string; readonly type: 'Labelmap' }
     ): Promise<void>;
   };
+  readonly panelService: PanelService;
   readonly toolbarService: { refreshToolbarState(properties: { readonly viewportId: string | null }): void };
   readonly userAuthenticationService: {
     getAuthorizationHeader(): Readonly<Record<string, string>> | undefined;

@@ -29,6 +29,7 @@ export class Overlay {
   private visible = true;
   private sketch: (Sketch & { readonly viewport: Viewport }) | null = null;
   private readonly layers = new Map<HTMLDivElement, SVGSVGElement>();
+  private readonly followed = new WeakSet<HTMLDivElement>();
   private readonly removal = new AbortController();
 
   constructor(
@@ -80,7 +81,10 @@ export class Overlay {
       layer.remove();
       this.layers.delete(element);
     }
-    for (const viewport of viewports) this.draw(viewport);
+    for (const viewport of viewports) {
+      this.follow(viewport.element);
+      this.draw(viewport);
+    }
   }
 
   private layerOf(viewport: Viewport): SVGSVGElement {
@@ -89,15 +93,16 @@ export class Overlay {
     const layer = svg('svg', { class: 'delineate-prompts', width: '100%', height: '100%' });
     layer.style.cssText = 'position: absolute; inset: 0; pointer-events: none; overflow: hidden;';
     (viewport.canvas.parentElement ?? viewport.element).append(layer);
-    if (known === undefined) this.follow(viewport.element);
     this.layers.set(viewport.element, layer);
     return layer;
   }
 
-  /** Redraw with every new picture; the element keeps its id while the viewport behind it may change. */
+  /** Redraw with every new picture; the viewport behind an element may change. */
   private follow(element: HTMLDivElement): void {
+    if (this.followed.has(element)) return;
+    this.followed.add(element);
     const redraw = () => {
-      const viewport = this.layers.has(element) ? this.core.getEnabledElement(element)?.viewport : undefined;
+      const viewport = this.viewports().find(one => one.element === element);
       if (viewport !== undefined) this.draw(viewport);
     };
     element.addEventListener(this.core.Enums.Events.IMAGE_RENDERED, redraw, { signal: this.removal.signal });

@@ -487,7 +487,7 @@ class JournalUnavailable(Worded, SessionError):
 
 
 class SegmentEmpty(Worded, SessionError):
-    """An empty segment cannot be accepted."""
+    """An empty segment can neither be accepted nor measured."""
 
 
 class SegmentUnnamed(Worded, SessionError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -12,11 +13,12 @@ import numpy.typing as npt
 
 from delineate.domain.labelmap import Labelmap, Region
 from delineate.domain.model import ModelInfo
-from delineate.domain.prompts import VoxelPrompt
+from delineate.domain.prompts import Prompt, VoxelPrompt
 from delineate.domain.result import Result
 from delineate.domain.segment import SegmentDescription
 from delineate.domain.segmentation import InstanceReference, SegmentOrigin, StoredSegmentation
 from delineate.domain.session import Entry
+from delineate.domain.value_scale import ValueScale
 from delineate.domain.volume import Volume, VolumePlan
 
 DicomJson = Mapping[str, Any]
@@ -79,6 +81,17 @@ class VolumeReader(Protocol):
         """Decode the plan's instances, each straight into its place; holds one instance at a time beside the volume.
 
         ``out``, of the plan's shape (k, j, i), is where the voxels are put; they are the volume's.
+        """
+
+
+class ScaleReader(Protocol):
+    """Reads what the values of a volume mean."""
+
+    def scale(self, plan: VolumePlan, headers: Sequence[DicomJson], instance: Callable[[str], bytes]) -> ValueScale:
+        """Return unit and factor, and the reason where it is not the unit that one would expect.
+
+        ``headers`` are those of every instance of the series. ``instance`` returns one as a Part 10 file, by its SOP
+        Instance UID: it is asked only for what headers leave out. Raises nothing but what that raises.
         """
 
 
@@ -355,3 +368,25 @@ class Outbox(Protocol):
 
     def schedule(self, result_id: str, delay_s: float = 0.0) -> None:
         """Have the result advanced after ``delay_s`` seconds."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExportSource:
+    """What an export is made from, frozen: writing it twice gives the same bytes."""
+
+    acceptance: Acceptance
+    segmentation: bytes
+    """The acceptance as a DICOM SEG: what is said of patient, study and source images is taken from it."""
+    volume: Volume
+    prompts: Mapping[int, Sequence[Prompt]] = field(default_factory=dict)
+    """Of each segment, by its Segment Number in the session, in the order in which they took effect."""
+
+
+class Exporter(Protocol):
+    """Writes one format."""
+
+    def write(self, source: ExportSource, folder: Path) -> tuple[str, ...]:
+        """Write the export's files into an empty folder and return their names, in order.
+
+        Not all or none: write into a folder that nobody reads, and rename it when this has returned.
+        """

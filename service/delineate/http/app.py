@@ -11,6 +11,7 @@ from delineate import __version__
 from delineate.http import (
     routes_events,
     routes_health,
+    routes_measurements,
     routes_preloads,
     routes_results,
     routes_segments,
@@ -51,6 +52,7 @@ def create_app(services: Services) -> FastAPI:
         routes_preloads,
         routes_sessions,
         routes_segments,
+        routes_measurements,
         routes_results,
         routes_events,
     )

@@ -23,6 +23,14 @@ export class ViewerPage {
     await this.rendered({ viewportIds });
   }
 
+  /** From the study list into a mode, by mouse. */
+  async openStudyFromList({ url, patientId, mode }) {
+    await this.page.goto(`${url}/?mrn=${encodeURIComponent(patientId)}`);
+    await this.page.getByText(patientId, { exact: true }).first().click();
+    await this.page.getByText(mode, { exact: true }).click();
+    await this.rendered();
+  }
+
   async rendered({ viewportIds = null } = {}) {
     await this.page.waitForFunction(inPage.areRendered, viewportIds);
   }
@@ -53,10 +61,10 @@ export class ViewerPage {
   }
 
   /** Click a position (LPS mm) that is on the slice shown. */
-  async click({ viewportId, point, modifiers = [] }) {
+  async click({ viewportId, point, modifiers = [], button = 'left' }) {
     const { x, y } = await this.visible(viewportId, point);
     for (const key of modifiers) await this.page.keyboard.down(key);
-    await this.page.mouse.click(x, y);
+    await this.page.mouse.click(x, y, { button });
     for (const key of modifiers) await this.page.keyboard.up(key);
   }
 
@@ -68,6 +76,16 @@ export class ViewerPage {
     await this.page.mouse.move(first.x, first.y);
     await this.page.mouse.down();
     for (const { x, y } of others) await this.page.mouse.move(x, y, { steps: 3 });
+    await this.page.mouse.up();
+  }
+
+  /** Begin a drag, and give it up by the key before the button is released. */
+  async dragAndEscape({ viewportId, points }) {
+    const [first, last] = [await this.visible(viewportId, points[0]), await this.visible(viewportId, points[1])];
+    await this.page.mouse.move(first.x, first.y);
+    await this.page.mouse.down();
+    await this.page.mouse.move(last.x, last.y, { steps: 3 });
+    await this.page.keyboard.press('Escape');
     await this.page.mouse.up();
   }
 
@@ -116,6 +134,12 @@ export class ViewerPage {
 
   async clickOn({ selector }) {
     await this.page.locator(selector).click({ timeout: SHORT_MS });
+  }
+
+  /** The page that the browser showed before. */
+  async back() {
+    await this.page.goBack();
+    await this.rendered();
   }
 
   async reload() {

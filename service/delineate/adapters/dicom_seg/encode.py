@@ -16,7 +16,6 @@ from delineate.adapters.dicom_seg.identification import (
     content_description,
     device_serial_number,
     long_string,
-    person_name,
     segment_descriptions,
     series_number,
     software_versions,
@@ -26,6 +25,7 @@ from delineate.adapters.dicom_seg.parity import empty_frames, packed_length
 from delineate.adapters.dicom_seg.pixels import Pixels, label_type, numbered, pixels_to_encode, slices_of
 from delineate.adapters.dicom_seg.segment_items import next_item
 from delineate.adapters.dicom_seg.source_headers import STAND_IN_UID, SourceSeries, source_series, value
+from delineate.domain.people import person_name
 from delineate.domain.ports import Acceptance, DicomJson
 from delineate.domain.segmentation import InstanceReference
 

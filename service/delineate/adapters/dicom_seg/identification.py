@@ -11,7 +11,7 @@ from highdicom.seg import SegmentDescription
 from highdicom.sr import CodedConcept
 from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
-from pydicom.valuerep import DT, PersonName
+from pydicom.valuerep import DT
 
 from delineate import __version__
 from delineate.domain import segment as domain
@@ -24,8 +24,6 @@ SERIES_NUMBER_OFFSET = 1000
 """Added to the source's Series Number, so that results list after the acquired series."""
 MAX_SERIES_NUMBER = 2**31 - 1
 """Largest Integer String (PS3.5 6.2)."""
-MAX_PERSON_NAME = 64
-"""Characters of one component group of a Person Name (PS3.5 6.2)."""
 MAX_LONG_STRING = 64
 """Characters of a Long String (PS3.5 6.2)."""
 SERIAL_NUMBER_DIGITS = 12
@@ -111,25 +109,6 @@ def device_serial_number(model: ModelInfo) -> str:
 def software_versions() -> str:
     """Return Software Versions."""
     return f"delineate {__version__}"
-
-
-def person_name(name: str) -> PersonName:
-    """Turn a user's name into a Person Name.
-
-    A name that is written as one (with ``^``) stays; ``Family, Given`` and ``Given Family`` are taken apart.
-
-    References
-    ----------
-    PS3.5 6.2.1 (Person Name).
-    """
-    plain = "".join(c for c in name if c.isprintable() and c not in "\\=").strip()
-    if "^" not in plain:
-        if "," in plain:
-            family, _, given = (part.strip() for part in plain.partition(","))
-        else:
-            given, _, family = (part.strip() for part in plain.rpartition(" "))
-        plain = f"{family}^{given}" if given else family
-    return PersonName(plain[:MAX_PERSON_NAME])
 
 
 def series_number(source: object) -> int:
