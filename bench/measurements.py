@@ -69,7 +69,7 @@ def main() -> None:
         labelmap = Labelmap.from_array(voxels)
         region = labelmap.region
         outermost = Outermost.of(region.voxels)
-        parts = {
+        parts: dict[str, Callable[[], object]] = {
             "all": partial(measure, labelmap, image, surfaces, scale),
             "cells": partial(count_cells, region.voxels),
             "outermost points": partial(Outermost.of, region.voxels),

@@ -52,7 +52,7 @@ class Measurements:
     mesh_volume_ml: float
     """Inside the surface mesh; a little less, as the mesh cuts corners (a single voxel: a sixth)."""
     surface_mm2: float
-    """Area of the surface mesh. On curved surfaces its steps make it too large, by 8 to 9 % of a fine sphere."""
+    """Of the surface mesh, whose steps make it too large where it is curved: 9 % of a ball, more with thick slices."""
     centroid: PatientPoint
     """Mean position of the voxels."""
     in_plane: PlaneDiameters

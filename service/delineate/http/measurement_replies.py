@@ -69,7 +69,7 @@ class MeasuresReply(BaseModel):
     mesh_volume_ml: float
     """Inside the surface mesh, which cuts corners: a little less than of the voxels."""
     surface_mm2: float
-    """Of the surface mesh, which is stepped: too large by some 9 % where it is curved."""
+    """Of the surface mesh, whose steps make it too large where it is curved: 9 % of a ball, more with thick slices."""
     centroid: Point
     in_plane: PlaneDiametersReply
     longest: DiameterReply
