@@ -158,8 +158,8 @@ def test_a_fresh_stock_viewer_shows_the_accepted_segment(stage: Stage, panel: Pa
     viewer.fresh()
     viewer.open(panel.series.study_uid, "viewer")
     stored = stored_segmentation(stage, panel.series)
-    display_set = viewer.until(DISPLAY_SET, stored.SOPInstanceUID)
-    viewer.call("doubleClickOn", selector=f'[id="thumbnail-{display_set}"]')
+    thumbnail = viewer.until(THUMBNAIL, stored.SOPInstanceUID)
+    viewer.call("doubleClickOn", selector=f'[id="{thumbnail}"]')
     viewer.until(SHOWS_STORED, "Liver")
     (shown,) = panel.in_viewer().values()
     np.testing.assert_array_equal(shown, expected)
@@ -169,8 +169,9 @@ def test_a_fresh_stock_viewer_shows_the_accepted_segment(stage: Stage, panel: Pa
 SHOWS_STORED = """(label) => window.cornerstoneTools.segmentation.state.getSegmentations().some(
   ({segments, representationData}) => Object.values(segments).some(segment => segment.label === label) &&
     window.services.displaySetService.getActiveDisplaySets().some(set => set.SOPInstanceUID && set.isLoaded))"""
-DISPLAY_SET = """(uid) => window.services?.displaySetService.getActiveDisplaySets()
-  .find(set => set.Modality === 'SEG' && set.SOPInstanceUID === uid)?.displaySetInstanceUID"""
+THUMBNAIL = """(uid) => window.services?.displaySetService.getActiveDisplaySets()
+  .filter(set => set.Modality === 'SEG' && set.SOPInstanceUID === uid)
+  .map(set => `thumbnail-${set.displaySetInstanceUID}`).find(id => document.getElementById(id) !== null)"""
 
 
 def test_the_brush_corrects_a_segment_and_accept_stores_what_is_seen(stage: Stage, panel: Panel) -> None:

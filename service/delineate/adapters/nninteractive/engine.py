@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from delineate.adapters.nninteractive.memory import give_back_memory
 from delineate.adapters.nninteractive.network_proxy import NetworkTurns
 from delineate.adapters.nninteractive.package import guarded
 from delineate.adapters.nninteractive.previews import Previews, difference
@@ -74,6 +75,7 @@ class NnInteractiveEngine:
         """Release the session's memory; the volume goes with its last engine."""
         self._session = None
         self._state = None
+        give_back_memory()
 
     @contextmanager
     def _followed(

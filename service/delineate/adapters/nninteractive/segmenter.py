@@ -14,6 +14,7 @@ from nnInteractive.inference.inference_session import nnInteractiveInferenceSess
 
 from delineate.adapters.nninteractive.checkpoint import Checkpoint, find_checkpoint
 from delineate.adapters.nninteractive.engine import NnInteractiveEngine
+from delineate.adapters.nninteractive.memory import keep_freed_memory
 from delineate.adapters.nninteractive.network_proxy import NetworkTurns
 from delineate.adapters.nninteractive.package import install
 from delineate.adapters.nninteractive.pass_scheduler import PassScheduler
@@ -120,6 +121,8 @@ def load_segmenter(
     checkpoint = find_checkpoint(model, licence_accepted=licence_accepted, data_dir=data_dir)
     where = torch.device("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else torch.device(device)
     workers = threads or os.cpu_count() or 1
+    if where.type == "cpu":
+        keep_freed_memory()
     try:
         artifacts = _load(checkpoint.folder, where, workers)
         info = _describe(checkpoint, artifacts)
