@@ -21,18 +21,16 @@ def passes(count):
 
 if sys.argv[1] == "kept":
     keep_freed_memory()
-for _ in range(3):
+faults = []
+for _ in range(8):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     thread = threading.Thread(target=passes, args=(5,))
     thread.start()
     thread.join()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-thread = threading.Thread(target=passes, args=(5,))
-thread.start()
-thread.join()
-faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+    faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 held = resident()
 give_back_memory()
-print(faults, held - resident())
+print(min(faults), held - resident())
 """
 PAGES_OF_A_PASS = 4 * 32 * 1024 * 1024 // 4096
 
@@ -48,10 +46,10 @@ def faults_and_given_back(mode: str) -> tuple[int, int]:
 
 def test_a_pass_reuses_the_pages_of_the_one_before_on_any_thread_and_gives_them_back_when_asked() -> None:
     faults, given_back = faults_and_given_back("kept")
-    assert faults < PAGES_OF_A_PASS  # of five passes: where the heap is in pieces, it still grows a little
+    assert faults < PAGES_OF_A_PASS / 10
     assert given_back > PAGES_OF_A_PASS / 2
 
 
 def test_without_it_each_pass_fetches_its_pages_anew() -> None:
     faults, _ = faults_and_given_back("default")
-    assert faults > 4 * PAGES_OF_A_PASS
+    assert faults > 4 * PAGES_OF_A_PASS  # of five passes
