@@ -60,6 +60,10 @@ types: $(INSTALLED) $(NODE_MODULES) ## mypy --strict, tsc --strict
 	$(VENV)/bin/mypy
 	$(EXTENSION_RUN) types
 
+.PHONY: client
+client: $(INSTALLED) $(NODE_MODULES) ## write the viewer's types anew, after a change of the HTTP interface
+	ohif-extension/client/generate
+
 .PHONY: check
 check: lint types test ## everything that continuous integration runs
 

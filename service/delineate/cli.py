@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from delineate.client import Client, ServiceError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from delineate.settings import Settings
 
 # What a verb alone needs is imported by that verb: the model's libraries take seconds.
 
@@ -24,11 +29,10 @@ app = typer.Typer(
 @app.command()
 def serve() -> None:
     """Run the service; settings come from DELINEATE_* environment variables (docs/settings.md)."""
-    import uvicorn
-
     from delineate.adapters.sqlite_journal import DataDirInUse
-    from delineate.domain.errors import DelineateError
+    from delineate.domain.errors import DelineateError, LicenceNotAccepted, ModelNotFound
     from delineate.http.app import create_app
+    from delineate.http.refusal import create_refusal
     from delineate.observability import configure_logging
     from delineate.settings import SettingsError, load_settings
     from delineate.wiring import build_services
@@ -38,19 +42,16 @@ def serve() -> None:
         settings = load_settings()
         configure_logging(settings.log_level)
         services = build_services(settings)
+    except (ModelNotFound, LicenceNotAccepted) as error:
+        typer.echo(f"delineate: {error} Until then every request is answered with that.", err=True)
+        _run(create_refusal(settings, error), settings)
+        return
     except (SettingsError, DelineateError, DataDirInUse, OSError) as error:
         _end(error)
     worker = worker_of(services)
     worker.start()
     try:
-        uvicorn.run(
-            create_app(services),
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=5,
-        )
+        _run(create_app(services), settings)
     finally:
         worker.stop()
 
@@ -81,6 +82,19 @@ def demo() -> None:
     from delineate.demo import run_demo
 
     raise typer.Exit(run_demo())
+
+
+def _run(application: FastAPI, settings: Settings) -> None:
+    import uvicorn
+
+    uvicorn.run(
+        application,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=5,
+    )
 
 
 def main() -> None:

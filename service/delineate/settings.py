@@ -55,7 +55,8 @@ class Settings(BaseSettings):
     """Most bytes of the volume cache; the least recently used volumes go first, never one in use. 0: nothing is
     written to disk, and volumes are in memory only while somebody uses them."""
     model: str = "demo"
-    """``demo``, the id of an official nnInteractive model, or a folder with one."""
+    """``demo``, the id of an official nnInteractive model, or a folder with one. If it cannot be loaded, the service
+    runs and answers every request with the reason (503), so that the viewer can show it."""
     model_licence_accepted: str | None = None
     """The licence string of an official model, copied from its folder, to say that its terms are accepted."""
     device: str = "auto"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,3 +102,13 @@ def gateway_to(orthanc: OrthancServer, service_port: int, folder: Path) -> Gatew
     return Gateway(
         folder, free_port(), orthanc.http_port, orthanc.username, orthanc.password, service_port, VIEWER_DIST
     )
+
+
+@contextmanager
+def pointed_at(viewer: Viewer, url: str) -> Iterator[None]:
+    """Use another gateway for a while."""
+    before, viewer.url = viewer.url, url
+    try:
+        yield
+    finally:
+        viewer.url = before

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.e2e.conftest import Stage, gateway_to
+from tests.e2e.conftest import Stage, gateway_to, pointed_at
 from tests.e2e.panel import IS_ONLINE, RESULT_IS, Panel
 from tests.e2e.test_prompts import middle_of
 from tests.e2e.test_work import name_segment, stored_segmentation, viewport_of, voxels_of
 from tests.e2e.viewer import Viewer
+from tests.service import ServiceProcess
 
 from delineate.client import Client
 from delineate.demo.processes import free_port
@@ -119,14 +118,22 @@ def test_without_a_service_the_panel_says_so_and_the_viewer_works(
         viewer.scroll_to(viewport_of(viewer), Panel(viewer, client, series).at((5, 0, 0)))
 
 
-@contextmanager
-def pointed_at(viewer: Viewer, url: str) -> Iterator[None]:
-    """Use another gateway for a while."""
-    before, viewer.url = viewer.url, url
+def test_a_service_without_its_model_says_why_in_the_panel(
+    stage: Stage, viewer: Viewer, client: Client, screenshots: Path, tmp_path: Path
+) -> None:
+    series, archive = stage.store(), stage.archive
+    settings = {"DELINEATE_MODEL": str(tmp_path / "nowhere")}
+    service = ServiceProcess(archive.dicomweb_url, archive.username, archive.password, tmp_path / "data", settings)
+    service.start()
     try:
-        yield
+        with gateway_to(archive, service.port, tmp_path / "gateway") as gateway, pointed_at(viewer, gateway.url):
+            viewer.open(series.study_uid, "delineate")
+            said = viewer.until(PANEL_SAYS, "nowhere is no model folder")
+            assert "Tell the administrator" in said
+            viewer.scroll_to(viewport_of(viewer), Panel(viewer, client, series).at((5, 0, 0)))
+            viewer.screenshot(screenshots / "faults-no-model.png")
     finally:
-        viewer.url = before
+        service.stop()
 
 
 def test_our_panel_is_a_tab_of_the_segmentation_mode(stage: Stage, viewer: Viewer, client: Client) -> None:

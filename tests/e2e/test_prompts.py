@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from tests.e2e.conftest import Stage
+from tests.e2e.conftest import Stage, gateway_to, pointed_at
 from tests.e2e.panel import Panel
 from tests.e2e.viewer import Viewer
 from tests.phantoms.series import PhantomSeries
+from tests.service import ServiceProcess
 
+from delineate.adapters.nninteractive.checkpoint import DEMO_FOLDER, MEASURED
 from delineate.client import Client
 
 pytestmark = pytest.mark.timeout(900)
@@ -50,36 +54,71 @@ def test_every_kind_in_three_planes(stage: Stage, viewer: Viewer, client: Client
         assert panel.segments[panel.active]["volumeMl"] == 0
 
 
-def test_an_oblique_view_takes_what_the_model_takes_there(
-    stage: Stage, viewer: Viewer, client: Client, screenshots: Path
-) -> None:
+def test_every_kind_on_an_oblique_view(stage: Stage, viewer: Viewer, client: Client, screenshots: Path) -> None:
     series = stage.store(**SERIES["double-oblique"])
     panel = Panel(viewer, client, series)
-    panel.start("mpr")
-    viewport = viewer.viewports()[0]
-    centre = middle_of(series)
-    viewer.look(viewport["id"], panel.at(centre))
-    viewer.click(viewport["id"], panel.at(centre))
-    viewer.until("() => window.delineate.controller.getState().plane === 'oblique'")
-    state = panel.state
+    viewport = oblique_view(panel)
+    centre = panel.at(middle_of(series))
     for kind, key in KEYS.items():
         viewer.key(key)
-        if kind in state["model"]["obliquePrompts"]:
-            assert panel.state["tool"] == kind
-            places = in_plane(viewport["normal"], panel.at(centre), stroke(kind, (0, 0, 0), (1, 2), 0))
-            number, revision = panel.active, panel.segments[panel.active]["revision"]
-            viewer.drag(viewport["id"], places) if len(places) > 1 else viewer.click(viewport["id"], places[0])
-            panel.after(number, revision + 1)
-            panel.assert_shows_what_the_service_has()
-            viewer.key(key)
-        else:
-            assert panel.state["tool"] is None
-            assert viewer.evaluate(TOOL_DISABLED, kind)
+        assert panel.state["tool"] == kind
+        places = in_plane(viewport["normal"], centre, stroke(kind, (0, 0, 0), (1, 2), 0))
+        number, revision = panel.active, panel.segments[panel.active]["revision"]
+        viewer.drag(viewport["id"], places) if len(places) > 1 else viewer.click(viewport["id"], places[0])
+        panel.after(number, revision + 1)
+        panel.assert_shows_what_the_service_has()
+        viewer.key(key)
+    assert [one["kind"] for one in viewer.prompts(viewport["id"])] == list(KEYS)
     viewer.screenshot(screenshots / "prompts-oblique-view.png")
-    if set(state["model"]["obliquePrompts"]) != set(KEYS):
+
+
+def test_kinds_that_the_model_does_not_take_on_an_oblique_view_are_disabled_with_a_way_out(
+    stage: Stage, viewer: Viewer, client: Client, screenshots: Path, tmp_path: Path
+) -> None:
+    series = stage.store(**SERIES["double-oblique"])
+    with service_with_unmeasured_model(stage, tmp_path) as url, pointed_at(viewer, url):
+        panel = Panel(viewer, client, series)
+        oblique_view(panel)
+        for kind, key in KEYS.items():
+            viewer.key(key)
+            assert (panel.state["tool"] == kind) is (kind == "point")
+            assert viewer.evaluate(TOOL_DISABLED, kind) is (kind != "point")
+            viewer.key("p" if kind == "point" else key)
+        viewer.screenshot(screenshots / "prompts-oblique-disabled.png")
         viewer.press("delineate-turn")
         viewer.until("() => window.delineate.controller.getState().plane === 'aligned'")
         assert not any(viewer.evaluate(TOOL_DISABLED, kind) for kind in KEYS)
+
+
+def oblique_view(panel: Panel) -> dict[str, Any]:
+    """Start a session in the MPR, and return a viewport there whose plane is oblique, looking at the ellipsoid."""
+    viewer = panel.viewer
+    panel.start("mpr")
+    viewport: dict[str, Any] = viewer.viewports()[0]
+    centre = panel.at(middle_of(panel.series))
+    viewer.look(viewport["id"], centre)
+    viewer.click(viewport["id"], centre)
+    viewer.until("() => window.delineate.controller.getState().plane === 'oblique'")
+    return viewport
+
+
+@contextmanager
+def service_with_unmeasured_model(stage: Stage, folder: Path) -> Iterator[str]:
+    """Run a service with a copy of the demo model of which nobody measured what it takes on oblique planes."""
+    model = folder / "model"
+    shutil.copytree(DEMO_FOLDER, model, ignore=shutil.ignore_patterns(MEASURED, "__pycache__"))
+    licence = next(
+        line.strip() for line in (model / "LICENSE").read_text(encoding="utf-8").splitlines() if line.strip()
+    )
+    settings = {"DELINEATE_MODEL": str(model), "DELINEATE_MODEL_LICENCE_ACCEPTED": licence}
+    archive = stage.archive
+    service = ServiceProcess(archive.dicomweb_url, archive.username, archive.password, folder / "data", settings)
+    service.start()
+    try:
+        with gateway_to(archive, service.port, folder / "gateway") as gateway:
+            yield gateway.url
+    finally:
+        service.stop()
 
 
 TOOL_DISABLED = """(kind) => {

@@ -136,6 +136,11 @@ def test_segments_that_overlap_keep_their_voxels_through_accept(stage: Stage, pa
     for number, voxels in expected.items():
         np.testing.assert_array_equal(voxels_of(stored, series, number), voxels)
 
+    (shown,) = in_stock_viewer(panel, stored, "Spleen").values()
+    viewer.screenshot(screenshots / "work-overlap-stock-viewer.png")
+    np.testing.assert_array_equal(shown, expected[1] | expected[2])
+    assert viewer.segments_with_voxels() == {"Liver", "Spleen"}
+
     viewer.fresh()
     panel.open("stack")
     viewer.press("delineate-open-stored")
@@ -155,15 +160,20 @@ def test_a_fresh_stock_viewer_shows_the_accepted_segment(stage: Stage, panel: Pa
     viewer.press("delineate-show-result")
     viewer.until(SHOWS_STORED, "Liver")
 
-    viewer.fresh()
-    viewer.open(panel.series.study_uid, "viewer")
-    stored = stored_segmentation(stage, panel.series)
-    thumbnail = viewer.until(THUMBNAIL, stored.SOPInstanceUID)
-    viewer.call("doubleClickOn", selector=f'[id="{thumbnail}"]')
-    viewer.until(SHOWS_STORED, "Liver")
-    (shown,) = panel.in_viewer().values()
+    (shown,) = in_stock_viewer(panel, stored_segmentation(stage, panel.series), "Liver").values()
     np.testing.assert_array_equal(shown, expected)
     viewer.screenshot(screenshots / "work-stock-viewer.png")
+
+
+def in_stock_viewer(panel: Panel, stored: Segmentation, label: str) -> dict[str, Mask]:
+    """Have a fresh stock viewer load a stored segmentation; return what it shows by label, axes (k, j, i)."""
+    viewer = panel.viewer
+    viewer.fresh()
+    viewer.open(panel.series.study_uid, "viewer")
+    thumbnail = viewer.until(THUMBNAIL, stored.SOPInstanceUID)
+    viewer.call("doubleClickOn", selector=f'[id="{thumbnail}"]')
+    viewer.until(SHOWS_STORED, label)
+    return panel.in_viewer()
 
 
 SHOWS_STORED = """(label) => window.cornerstoneTools.segmentation.state.getSegmentations().some(

@@ -151,6 +151,15 @@ class Viewer:
         prompts: list[dict[str, Any]] = self.call("prompts", viewportId=viewport_id)
         return prompts
 
+    def segments_with_voxels(self) -> set[str]:
+        """Return the names of the segments that have a voxel in any labelmap that the viewer holds."""
+        found: set[str] = set()
+        for labelmap in self.call("labelmaps"):
+            for _, encoded in labelmap["slices"]:
+                numbers = set(base64.b64decode(encoded)) - {0}
+                found |= {labelmap["segments"][str(number)] for number in numbers}
+        return found
+
     def labelmaps(self, slices: Sequence[tuple[str, int]], matrix: tuple[int, int]) -> Mapping[str, Mask]:
         """Return the voxels of each labelmap that the viewer holds, by its label.
 
@@ -170,9 +179,8 @@ class Viewer:
         found: dict[str, Mask] = {}
         for labelmap in self.call("labelmaps"):
             voxels = np.zeros((len(slices), *matrix), np.bool_)
-            for source, encoded in labelmap["slices"].items():
-                labels = np.frombuffer(base64.b64decode(encoded), np.uint8)
-                voxels[index[source]] = labels.reshape(matrix) != 0
+            for source, encoded in labelmap["slices"]:
+                voxels[index[source]] |= np.frombuffer(base64.b64decode(encoded), np.uint8).reshape(matrix) != 0
             found[labelmap["label"]] = voxels
         return found
 

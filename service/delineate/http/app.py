@@ -45,6 +45,7 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
     )
     app.state.services = services
+    app.state.settings = services.settings
     app.state.patches = Patches()
     routed = (
         routes_health,

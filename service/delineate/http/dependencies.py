@@ -12,7 +12,7 @@ from fastapi import Depends, Header, Request
 from pydantic import BaseModel
 
 from delineate.domain.errors import NotAuthenticated
-from delineate.settings import is_loopback
+from delineate.settings import Settings, is_loopback
 from delineate.usecases.live import LiveSession
 from delineate.wiring import Services
 
@@ -26,7 +26,7 @@ def services(request: Request) -> Services:
 Parts = Annotated[Services, Depends(services)]
 
 
-def current_user(request: Request, parts: Parts, authorization: Annotated[str | None, Header()] = None) -> str:
+def current_user(request: Request, authorization: Annotated[str | None, Header()] = None) -> str:
     """Return the caller's name; the only place that knows how callers are identified.
 
     Raises
@@ -35,13 +35,14 @@ def current_user(request: Request, parts: Parts, authorization: Annotated[str | 
         If tokens are configured and none of them was given; or if there are none and the request was not sent to a
         loopback name, as a web page does that has its own name resolve to this machine.
     """
-    tokens = parts.settings.tokens
+    settings: Settings = request.app.state.settings
+    tokens = settings.tokens
     if not tokens:
         if not is_loopback(request.url.hostname or ""):
             raise NotAuthenticated(
                 "Without DELINEATE_TOKENS the service answers only to loopback names such as 127.0.0.1 or localhost."
             )
-        return parts.settings.local_user
+        return settings.local_user
     scheme, _, given = (authorization or "").partition(" ")
     matches = [
         name for name, token in tokens.items() if hmac.compare_digest(token.get_secret_value().encode(), given.encode())

@@ -78,7 +78,7 @@ export function labelmaps() {
   const { state } = window.cornerstoneTools.segmentation;
   const frameOf = imageId => Number(/\/frames\/(\d+)/.exec(imageId)?.[1] ?? 1);
   return state.getSegmentations().map(({ segmentationId, label, segments, representationData }) => {
-    const slices = {};
+    const slices = [];
     for (const imageId of representationData.Labelmap?.imageIds ?? []) {
       const image = cache.getImage(imageId);
       const voxels = Uint8Array.from(image.voxelManager.getScalarData());
@@ -86,7 +86,7 @@ export function labelmaps() {
       const { sopInstanceUID } = metaData.get('sopCommonModule', image.referencedImageId);
       let text = '';
       for (let n = 0; n < voxels.length; n += 8192) text += String.fromCharCode(...voxels.subarray(n, n + 8192));
-      slices[`${sopInstanceUID}/${frameOf(image.referencedImageId)}`] = btoa(text);
+      slices.push([`${sopInstanceUID}/${frameOf(image.referencedImageId)}`, btoa(text)]);
     }
     const names = Object.fromEntries(Object.entries(segments).map(([n, segment]) => [n, segment.label]));
     return { segmentationId, label, segments: names, slices };
