@@ -11,6 +11,8 @@ OHIF_VERSION := 3.13.2
 NODE_VERSION := 20
 
 DEMO_PACKAGES := orthanc orthanc-dicomweb nginx libnginx-mod-http-js nodejs npm
+# Each has an archive and services of its own; the browser is in one of them.
+TEST_PROCESSES ?= 2
 TEST_PACKAGES := $(DEMO_PACKAGES) chromium redis-server dcmtk dicom3tools plastimatch
 
 VENV := .venv
@@ -33,7 +35,7 @@ demo: demo-packages $(INSTALLED) $(OHIF) $(EXTENSION) ## Orthanc, the service an
 .PHONY: test
 test: test-packages $(INSTALLED) $(OHIF) $(EXTENSION) $(READERS) ## all tests but the long ones; ARGS="-k word" selects
 	$(EXTENSION_RUN) test
-	$(VENV)/bin/pytest -m "not soak" $(ARGS)
+	$(VENV)/bin/pytest -m "not soak" -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 .PHONY: e2e
 e2e: test-packages $(INSTALLED) $(OHIF) $(EXTENSION) ## the tests with a browser

@@ -185,10 +185,10 @@ def test_another_segmentation_is_named(change: Callable[[FileDataset], object], 
         CODEC.compare(SENT, changed(change))
 
 
-@pytest.mark.parametrize("length", [0, 10, 200, 1000, 4000, len(SENT) - 50])
-def test_what_cannot_be_read_is_not_stored(length: int) -> None:
+@pytest.mark.parametrize("stop", [0, 10, 200, 1000, 4000, -50])
+def test_what_cannot_be_read_is_not_stored(stop: int) -> None:
     with pytest.raises(StoredDifferently):
-        CODEC.compare(SENT, SENT[:length])
+        CODEC.compare(SENT, SENT[:stop])
 
 
 def test_something_else_is_not_stored() -> None:
