@@ -10,9 +10,11 @@ PYTHON ?= python3.11
 OHIF_VERSION := 3.13.2
 NODE_VERSION := 20
 
-DEMO_PACKAGES := orthanc orthanc-dicomweb nginx libnginx-mod-http-js nodejs npm
-# Each has an archive and services of its own; the browser is in one of them.
+DEMO_PACKAGES := orthanc orthanc-dicomweb curl nginx libnginx-mod-http-js nodejs npm
+DEMO_PACKAGES += $(if $(REDIS),redis-server)
+# Of pytest, each with an archive and services of its own; the tests with a browser need the machine for themselves.
 TEST_PROCESSES ?= 2
+NONE_SELECTED = $(if $(ARGS),|| [ $$? -eq 5 ])
 TEST_PACKAGES := $(DEMO_PACKAGES) chromium redis-server dcmtk dicom3tools plastimatch
 
 VENV := .venv
@@ -27,15 +29,17 @@ EXTENSION_RUN := npm run --silent --workspace ohif-extension
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "Ports of the demo: DEMO_PORT, DEMO_ARCHIVE_PORT, DEMO_SERVICE_PORT, as in: make demo DEMO_PORT=9000"
+	@echo "With a Redis (DEMO_REDIS_PORT), as several processes of the service share it: make demo REDIS=1"
 
 .PHONY: demo
 demo: demo-packages $(INSTALLED) $(OHIF) $(EXTENSION) ## Orthanc, the service and stock OHIF with a head MRI, until Ctrl-C
-	@exec $(VENV)/bin/delineate demo
+	@DEMO_REDIS=$(REDIS) exec $(VENV)/bin/delineate demo
 
 .PHONY: test
 test: test-packages $(INSTALLED) $(OHIF) $(EXTENSION) $(READERS) ## all tests but the long ones; ARGS="-k word" selects
 	$(EXTENSION_RUN) test
-	$(VENV)/bin/pytest -m "not soak" -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(VENV)/bin/pytest -m "not soak" --ignore tests/e2e -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS) $(NONE_SELECTED)
+	$(VENV)/bin/pytest -m "not soak" tests/e2e $(ARGS) $(NONE_SELECTED)
 
 .PHONY: e2e
 e2e: test-packages $(INSTALLED) $(OHIF) $(EXTENSION) ## the tests with a browser
@@ -68,6 +72,10 @@ client: $(INSTALLED) $(NODE_MODULES) ## write the viewer's types anew, after a c
 
 .PHONY: check
 check: lint types test ## everything that continuous integration runs
+
+.PHONY: env
+env: ## .env with fresh secrets for docker-compose.yml, unless there is one
+	@docker/make-env
 
 .PHONY: clean
 clean: ## remove what make has made, the demo's archive included

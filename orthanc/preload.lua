@@ -5,8 +5,8 @@
 --   "LuaScripts": ["/path/to/preload.lua"],
 --   "Delineate": {
 --     "Url": "http://127.0.0.1:8100/delineate",  // the service, as Orthanc reaches it
---     "Token": "...",                            // one of DELINEATE_TOKENS; leave it out if the service has none
---     "Modalities": ["CT", "MR", "PT"]           // all others are left alone
+--     "Token": "...",                            // one of DELINEATE_TOKENS; leave it out or empty if there is none
+--     "Modalities": ["CT", "MR", "PT"]           // or "CT,MR,PT"; all others are left alone
 --   }
 --
 -- Orthanc calls this "StableAge" seconds (60 by default) after the last instance of a series, again if more come later.
@@ -31,11 +31,17 @@ config=$(cat)
 local earlier = OnStableSeries  -- of another script, which goes on to work
 local delineate = GetOrthancConfiguration()['Delineate'] or {}
 local modalities = {}
-for _, modality in ipairs(delineate['Modalities'] or {}) do
+local listed = delineate['Modalities'] or {}
+for modality in (type(listed) == 'table' and table.concat(listed, ',') or listed):gmatch('[^,%s]+') do
   modalities[modality] = true
 end
 local found = os.execute('command -v curl >/dev/null 2>&1')
 local has_curl = found == true or found == 0  -- Lua 5.2 or 5.1
+
+local function given(name)
+  local value = delineate[name]
+  return value ~= nil and value ~= ''
+end
 
 local function is_uid(text)
   return type(text) == 'string' and #text <= 64 and text:match('^[0-9.]+$') ~= nil
@@ -47,7 +53,7 @@ end
 
 local function headers()
   local all = { ['Content-Type'] = 'application/json' }
-  if delineate['Token'] then
+  if given('Token') then
     all['Authorization'] = 'Bearer ' .. delineate['Token']
   end
   return all
@@ -76,14 +82,14 @@ local function announce(id, tags)
   end
   print('Delineate: announcing series ' .. series)
   local send = has_curl and with_curl or with_orthanc
-  send(delineate['Url'] .. '/preloads/' .. series, '{"study_instance_uid":"' .. study .. '"}', series)
+  send(delineate['Url'] .. '/preloads/' .. series, '{"study_instance_uid":"' .. study .. '","background":true}', series)
 end
 
 function OnStableSeries(id, tags, metadata)
   if earlier then
     earlier(id, tags, metadata)
   end
-  if delineate['Url'] and modalities[tags['Modality']] then
+  if given('Url') and modalities[tags['Modality']] then
     local done, fault = pcall(announce, id, tags)
     if not done then
       print('Delineate: series ' .. id .. ' was not announced: ' .. tostring(fault))
@@ -91,7 +97,7 @@ function OnStableSeries(id, tags, metadata)
   end
 end
 
-if not delineate['Url'] or next(modalities) == nil then
+if not given('Url') or next(modalities) == nil then
   print('Delineate: no series are announced: set Url and Modalities under "Delineate" in the configuration')
 elseif not has_curl then
   print('Delineate: curl is not installed: Orthanc itself waits for the service at each series')

@@ -1,4 +1,4 @@
-"""Put series into the test archive."""
+"""Put series into the test archive, and look at what it holds."""
 
 from __future__ import annotations
 
@@ -25,3 +25,11 @@ def store_instances(orthanc: OrthancServer, instances: Iterable[bytes]) -> None:
     with httpx.Client(base_url=orthanc.rest_url, auth=(orthanc.username, orthanc.password), timeout=60) as client:
         for data in instances:
             client.post("/instances", content=data).raise_for_status()
+
+
+def instances_of(orthanc: OrthancServer, study_instance_uid: str, modality: str) -> list[bytes]:
+    """Return every instance of that modality that the archive holds of a study, as Part 10 files."""
+    with httpx.Client(base_url=orthanc.rest_url, auth=(orthanc.username, orthanc.password), timeout=60) as client:
+        query = {"Level": "Instance", "Query": {"StudyInstanceUID": study_instance_uid, "Modality": modality}}
+        found = client.post("/tools/find", json=query).raise_for_status().json()
+        return [client.get(f"/instances/{name}/file").raise_for_status().content for name in found]

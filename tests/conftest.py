@@ -11,16 +11,6 @@ from tests.tiny_model import LICENCE, write_tiny_model
 
 from delineate.demo.orthanc import OrthancServer, orthanc_server
 
-E2E = Path(__file__).with_name("e2e")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of one file together where several processes share the work; one has the only browser."""
-    items.sort(key=lambda item: E2E not in item.path.parents)  # they take longest
-    for item in items:
-        group = "browser" if E2E in item.path.parents else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-
 
 @pytest.fixture(scope="session")
 def orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrthancServer]:

@@ -4,25 +4,39 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from delineate.adapters.process_leases import ProcessLeases
+from delineate.adapters.volume_cache import MemoryVolumeCache
 from delineate.domain.errors import PredictionFailed, PromptCancelled, ResultNotFound
 from delineate.domain.geometry import Box, PatientPoint, VolumeGeometry
 from delineate.domain.labelmap import Region
 from delineate.domain.model import ModelInfo
-from delineate.domain.ports import DicomJson, Progress, SegmentHistory, StepOutcome, StoredDifference, StoreReceipt
+from delineate.domain.ports import (
+    DicomJson,
+    Leases,
+    Opening,
+    Progress,
+    SegmentHistory,
+    SeriesHeaders,
+    StepOutcome,
+    StoredDifference,
+    StoreReceipt,
+)
 from delineate.domain.prompts import PointPrompt, PromptOrigin, VoxelPrompt
 from delineate.domain.result import Result
 from delineate.domain.segmentation import SEGMENTATION_CLASSES, InstanceReference, StoredSegment, StoredSegmentation
-from delineate.domain.session import Entry
+from delineate.domain.session import ENDINGS, Entry
 from delineate.domain.volume import SliceSource, Volume, VolumePlan
+from delineate.usecases.capacity import Limits
 from delineate.usecases.host import SessionHost
 from delineate.usecases.live import LiveSession
-from delineate.usecases.open_session import open_session, resume_open_sessions
+from delineate.usecases.open_session import go_on, open_session
 from delineate.usecases.stored_segmentations import StoredSegmentations
 from delineate.usecases.volumes import VolumeShelf
 
@@ -38,6 +52,16 @@ MODEL = ModelInfo(
     oblique_prompts=("point",),
     scribble_thickness_voxels=2,
     crop_shape=(16, 16, 16),
+)
+
+LIMITS = Limits(
+    engines=4,
+    memory_bytes=10**9,
+    idle_s=1e9,
+    sessions=1000,
+    user_sessions=1000,
+    user_prompts=1000,
+    volumes_in_memory=True,
 )
 
 
@@ -65,6 +89,16 @@ class MemoryJournal:
     def sessions(self) -> list[str]:
         return list(self.entries)
 
+    def openings(self, user: str) -> list[Opening]:
+        return [
+            Opening(name, entries[0].data, any(entry.kind in ENDINGS for entry in entries))
+            for name, entries in self.entries.items()
+            if entries[0].data.get("user") == user
+        ]
+
+    def untouched_since(self, at: float) -> list[str]:
+        return [name for name, entries in self.entries.items() if entries[-1].at < at]
+
     def read(self, session_id: str) -> list[Entry]:
         return list(self.entries.get(session_id, []))
 
@@ -88,8 +122,8 @@ class MemoryJournal:
     def read_file(self, result_id: str, name: str) -> bytes | None:
         return self.files.get((result_id, name))
 
-    def purge_files(self, result_id: str) -> None:
-        self.files = {key: value for key, value in self.files.items() if key[0] != result_id}
+    def purge_files(self, result_id: str, keep: Collection[str] = ()) -> None:
+        self.files = {key: value for key, value in self.files.items() if key[0] != result_id or key[1] in keep}
 
     def purge_result(self, result_id: str) -> None:
         del self.results[result_id]
@@ -104,6 +138,8 @@ class FakeArchive:
         self.stores = 0
         self.fault: Exception | None = None
         self.sop_class_uid = SEGMENTATION_CLASSES[0]
+        self.versions: list[dict[str, Any]] = []
+        """Headers of segmentations; each with ``uid``, ``predecessors`` and ``creator`` (tests/results.py)."""
         self.tamper: Callable[[bytes], bytes] = lambda data: data
 
     def _maybe_fail(self) -> None:
@@ -115,7 +151,11 @@ class FakeArchive:
 
     def headers(self, study_instance_uid: str, series_instance_uid: str) -> list[DicomJson]:  # noqa: ARG002
         self._maybe_fail()
-        return []
+        return list(self.versions)
+
+    def described(self, study_instance_uid: str, series_instance_uid: str) -> SeriesHeaders:
+        headers = self.headers(study_instance_uid, series_instance_uid)
+        return SeriesHeaders(headers, repr(headers))
 
     def instances(
         self,
@@ -141,6 +181,15 @@ class FakeArchive:
         if sop_instance_uid not in self.stored:
             return None
         return InstanceReference("1.9", sop_instance_uid, self.sop_class_uid)
+
+    def segmentations(self, study_instance_uid: str) -> list[InstanceReference]:  # noqa: ARG002
+        self._maybe_fail()
+        return [InstanceReference("1.9", header["uid"], self.sop_class_uid) for header in self.versions]
+
+    def put_version(self, uid: str, *predecessors: str, creator: str = "Hopper^Grace") -> None:
+        """Hold a segmentation that somebody else has stored."""
+        header = {"uid": uid, "predecessors": predecessors, "creator": creator}
+        self.versions.append({**header, "00080016": {"Value": [self.sop_class_uid]}})
 
     def store(self, part10: bytes, study_instance_uid: str) -> StoreReceipt:  # noqa: ARG002
         self._maybe_fail()
@@ -213,9 +262,17 @@ class FakeSegmenter:
         """Of each run: the history's state, how many prompts, the state it led to."""
         self.fault: Exception | None = None
         self.open_engines = 0
+        self.opened_for: list[str] = []
+        """User of each engine that was opened."""
+
+    working_bytes = 0
+
+    def engine_bytes(self, shape: tuple[int, int, int]) -> int:
+        return prod(shape)
 
     def open(self, volume: Volume, user: str) -> FakeEngine:  # noqa: ARG002
         self.open_engines += 1
+        self.opened_for.append(user)
         return FakeEngine(self)
 
     def close(self) -> None:
@@ -259,8 +316,10 @@ class FakeEngine:
 class World:
     """A host over fakes, that can be restarted."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits = LIMITS) -> None:
+        self.limits = limits
         self.journal = MemoryJournal()
+        self.leases: Leases = ProcessLeases()
         self.archive = FakeArchive()
         self.reader = FakeReader()
         self.segmentation_reader = FakeSegmentationReader()
@@ -271,10 +330,12 @@ class World:
     def _host(self) -> SessionHost:
         return SessionHost(
             self.journal,
-            VolumeShelf(self.archive, self.reader),
+            self.leases,
+            VolumeShelf(self.archive, self.reader, MemoryVolumeCache()),
             self.segmenter,
             StoredSegmentations(self.archive, self.segmentation_reader),
-            engine_limit=2,
+            go_on=go_on,
+            limits=self.limits,
         )
 
     def open(self, user: str = "ada", segments: int = 1, segmentation: str | None = None) -> LiveSession:
@@ -299,8 +360,9 @@ class World:
 
     def restart(self) -> None:
         """Forget everything but the journal, as a killed process does, and rebuild."""
+        self.leases = ProcessLeases()
         self.host = self._host()
-        resume_open_sessions(self.host, 1e9)
+        self.host.rebuild()
 
 
 def unit_box(k: int, j: int, i: int) -> Box:

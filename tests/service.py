@@ -15,7 +15,7 @@ import httpx
 
 from delineate.client import Client
 
-START_TIMEOUT_S = 90.0
+START_TIMEOUT_S = 180.0
 
 
 @dataclass
@@ -50,6 +50,11 @@ class ServiceProcess:
         return Client(self.url, token=token)
 
     def start(self) -> None:
+        self.launch()
+        self.await_live()
+
+    def launch(self) -> None:
+        """Start it without waiting for it; from the main thread, with which it ends."""
         self.port = self.port or free_port()
         environment = {name: value for name, value in os.environ.items() if not name.startswith("DELINEATE_")}
         environment |= {
@@ -64,7 +69,6 @@ class ServiceProcess:
             ended_with_us = ["setpriv", "--pdeathsig", "KILL"]
             command = [*ended_with_us, str(Path(sys.executable).with_name("delineate")), "serve"]
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
-        self._wait_until_live()
 
     def kill(self) -> None:
         """End it as a power cut would."""
@@ -83,7 +87,8 @@ class ServiceProcess:
             self.process.wait(timeout=30)
             self.process = None
 
-    def _wait_until_live(self) -> None:
+    def await_live(self) -> None:
+        """Wait until it answers."""
         end = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < end:
             if self.process is None or self.process.poll() is not None:

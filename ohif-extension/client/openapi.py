@@ -13,7 +13,7 @@ from delineate.wiring import Services
 
 def document() -> str:
     """Return the document, its keys sorted."""
-    parts = SimpleNamespace(settings=SimpleNamespace(body_limit_bytes=0))
+    parts = SimpleNamespace(settings=SimpleNamespace(body_limit_bytes=0), meter=None)
     return json.dumps(create_app(cast("Services", parts)).openapi(), indent=1, sort_keys=True)
 
 

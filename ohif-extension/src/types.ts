@@ -229,6 +229,8 @@ export interface ResultState {
   readonly nextTryAt: number | null;
   readonly seriesInstanceUid: string;
   readonly sopInstanceUid: string;
+  /** Why the structured reports that belong to it could not be stored, or null. */
+  readonly reportProblem?: string | null;
 }
 
 /** A session of this user on the series, that can be continued. */
@@ -266,6 +268,72 @@ export interface Settings {
   readonly excludeColour: Colour;
 }
 
+/** What is measured of one segment, as it was at a revision. */
+export interface SegmentMeasures {
+  readonly revision: number;
+  readonly volumeMl: number;
+  readonly longestMm: number;
+  readonly perpendicularMm: number;
+  readonly longestInSpaceMm: number;
+  readonly surfaceMm2: number;
+  readonly mean: number;
+  readonly standardDeviation: number;
+  readonly median: number;
+  readonly minimum: number;
+  readonly maximum: number;
+}
+
+export interface MeasuredState {
+  readonly pending: boolean;
+  /** UCUM code of the values, and what it means. */
+  readonly unit: string;
+  /** Why the values are not in the unit that one would expect, or null. */
+  readonly note: string | null;
+  /** By segment number; null for an empty segment. */
+  readonly segments: Readonly<Record<number, SegmentMeasures | null>>;
+  readonly problem: Problem | null;
+}
+
+/** A segmentation that the archive holds of the series, or that is on its way there. */
+export interface StoredVersion {
+  readonly sopInstanceUid: string;
+  readonly seriesInstanceUid: string;
+  readonly version: number | null;
+  /** Whether nothing was made from it yet. */
+  readonly newest: boolean;
+  readonly creator: string;
+  /** ISO 8601, or null. */
+  readonly createdAt: string | null;
+  readonly description: string;
+  readonly segments: readonly string[];
+}
+
+export interface VersionsState {
+  readonly pending: boolean;
+  readonly seriesInstanceUid: string;
+  readonly list: readonly StoredVersion[];
+  readonly problem: Problem | null;
+}
+
+export interface ExportState {
+  readonly state: 'running' | 'done' | 'failed';
+  readonly done: number;
+  readonly total: number;
+  /** Formats that could not be written, and why. */
+  readonly refused: readonly { readonly format: string; readonly reason: string }[];
+  readonly problem: Problem | null;
+}
+
+/** What was asked for beside the segments themselves. */
+export interface ReportsState {
+  /** Of the session that it belongs to. */
+  readonly sessionId: string;
+  readonly measured: MeasuredState | null;
+  readonly exporting: ExportState | null;
+  /** Newer versions of somebody else that an accept ran into: a choice. */
+  readonly newer: readonly StoredVersion[];
+}
+
 export interface PanelState {
   readonly connection: Connection;
   readonly connectionProblem: Problem | null;
@@ -288,6 +356,8 @@ export interface PanelState {
   readonly askDelete?: number | null;
   /** Something to know that is no problem, in words; null when there is nothing. */
   readonly notice?: string | null;
+  readonly reports?: ReportsState | null;
+  readonly versions?: VersionsState | null;
 }
 
 export interface TerminologyEntry {
@@ -329,6 +399,14 @@ export interface Actions {
   /** Run the collected prompts of the active segment. */
   run(): Promise<void>;
   accept(): Promise<void>;
+  /** Accept, and store beside the newer versions that are known. */
+  acceptBeside(): Promise<void>;
+  measure(): Promise<void>;
+  /** Read the stored segmentations of the session's series, or of the active viewport's. */
+  listVersions(): Promise<void>;
+  openVersion(version: StoredVersion): Promise<void>;
+  /** Write the segments as files of those formats, and have the browser save them. */
+  exportSegments(formats: readonly string[]): Promise<void>;
   retryAccept(): Promise<void>;
   showResult(): Promise<void>;
   searchTerminology(query: string): Promise<readonly TerminologyEntry[]>;

@@ -1,4 +1,4 @@
-"""The command line: ``delineate serve | segment | demo``."""
+"""The command line: ``delineate serve | worker | preload | segment | export | replay | demo``."""
 
 from __future__ import annotations
 
@@ -57,6 +57,61 @@ def serve() -> None:
 
 
 @app.command()
+def worker() -> None:
+    """Preload and store for the services of this machine, over Redis; settings as for serve (docs/settings.md)."""
+    from delineate.domain.errors import DelineateError
+    from delineate.observability import configure_logging
+    from delineate.settings import SettingsError, load_settings
+    from delineate.worker import run_worker
+
+    try:
+        settings = load_settings()
+        configure_logging(settings.log_level)
+        run_worker(settings)
+    except (SettingsError, DelineateError, OSError) as error:
+        _end(error)
+
+
+@app.command()
+def preload(
+    study: Annotated[str | None, typer.Argument(help="Study Instance UID.")] = None,
+    series: Annotated[list[str] | None, typer.Argument(help="Series Instance UIDs; none: all of the study.")] = None,
+    query: Annotated[
+        list[str] | None,
+        typer.Option(help="KEYWORD=VALUE of a QIDO-RS search for series, as StudyDate=20260102; several are joined."),
+    ] = None,
+    worklist: Annotated[
+        Path | None,
+        typer.Option(
+            help="File with a study, or a study and its series, on each line; # begins a comment.", exists=True
+        ),
+    ] = None,
+    modality: Annotated[list[str] | None, typer.Option(help="Of the series that were not named; several: any.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Until all are ready or have failed.")] = False,
+    url: Annotated[str, typer.Option(help="Root of the service.")] = "http://127.0.0.1:8100",
+    token: Annotated[str | None, typer.Option(help="Bearer token.", envvar="DELINEATE_TOKEN_FOR_CLIENT")] = None,
+) -> None:
+    """Have series read before they are opened; prints each and how far it is as JSON lines.
+
+    Series that are not named are searched for in the archive that the DELINEATE_ARCHIVE_* settings describe.
+    """
+    import httpx
+
+    from delineate.worklist import Named, preload_all, read_worklist
+
+    try:
+        named = [Named(study, tuple(series or ()))] if study else []
+        named += read_worklist(worklist) if worklist else []
+        with Client(url, token=token) as client:
+            failed = preload_all(client, named, query or [], modality or [], wait=wait, say=typer.echo)
+    except (ServiceError, OSError, ValueError) as error:
+        _end(error)
+    except httpx.TransportError as error:
+        _end(OSError(f"No connection to {url} ({error}). Check that the service runs, and --url."))
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
 def segment(
     study: Annotated[str, typer.Option(help="Study Instance UID.")],
     series: Annotated[str, typer.Option(help="Series Instance UID.")],
@@ -74,6 +129,60 @@ def segment(
     except (ServiceError, OSError, ValueError) as error:
         _end(error)
     typer.echo(json.dumps(made, indent=2))
+
+
+@app.command("export")
+def export_(
+    out: Annotated[Path, typer.Option(help="Folder for the ZIP files.", file_okay=False)],
+    formats: Annotated[
+        list[str],
+        typer.Option("--format", help="seg, seg-labelmap, nifti, nrrd, stl, obj, rtstruct, csv, prompts, recording."),
+    ],
+    session: Annotated[str | None, typer.Option(help="Id of an open session.")] = None,
+    study: Annotated[str | None, typer.Option(help="Study Instance UID.")] = None,
+    series: Annotated[list[str] | None, typer.Option(help="Series Instance UIDs of the images.")] = None,
+    worklist: Annotated[
+        Path | None,
+        typer.Option(help="File with a study and its series on each line; # begins a comment.", exists=True),
+    ] = None,
+    url: Annotated[str, typer.Option(help="Root of the service.")] = "http://127.0.0.1:8100",
+    token: Annotated[str | None, typer.Option(help="Bearer token.", envvar="DELINEATE_TOKEN_FOR_CLIENT")] = None,
+) -> None:
+    """Export a session's segments, or the newest stored segmentations of series; prints each file as a JSON line.
+
+    Files that are there already are left alone, so that the same command goes on where it was broken off.
+    """
+    from delineate.cohort import export_all
+
+    try:
+        with Client(url, token=token) as client:
+            failed = export_all(client, formats, out, session, study, series or [], worklist, say=typer.echo)
+    except (ServiceError, OSError, ValueError, TimeoutError) as error:
+        _end(error)
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="Recording of accepted segments.", exists=True, dir_okay=False)],
+) -> None:
+    """Make recorded segments again with this model, on the archive's images; 0: the same voxels, 1: not.
+
+    Settings are those of serve: DELINEATE_ARCHIVE_*, DELINEATE_MODEL and so on.
+    """
+    from delineate.domain.errors import DelineateError
+    from delineate.observability import configure_logging
+    from delineate.replaying import replay_file
+    from delineate.settings import SettingsError, load_settings
+
+    try:
+        settings = load_settings()
+        configure_logging(settings.log_level)
+        done = replay_file(settings, file)
+    except (SettingsError, DelineateError, OSError) as error:
+        _end(error)
+    typer.echo(json.dumps(done, indent=2))
+    raise typer.Exit(0 if done["equal"] else 1)
 
 
 @app.command()

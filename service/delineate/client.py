@@ -112,9 +112,13 @@ class Client:
         listed: list[Json] = self.call("GET", "/sessions", params=parameters)
         return listed
 
-    def preload(self, study_instance_uid: str, series_instance_uid: str, *, volume: str | None = None) -> Json:
-        """Have a series read into memory before it is opened; return how far it is."""
+    def preload(
+        self, study_instance_uid: str, series_instance_uid: str, *, volume: str | None = None, background: bool = False
+    ) -> Json:
+        """Have a series read before it is opened, after others if in the background; return how far it is."""
         body: Json = {"study_instance_uid": study_instance_uid}
+        if background:
+            body["background"] = True
         if volume is not None:
             body["volume"] = volume
         state: Json = self.call("PUT", f"/preloads/{series_instance_uid}", body)
@@ -125,10 +129,58 @@ class Client:
         state: Json = self.call("GET", f"/preloads/{series_instance_uid}")
         return state
 
+    def cancel_preload(self, series_instance_uid: str) -> None:
+        """Do not read a series ahead after all."""
+        self.call("DELETE", f"/preloads/{series_instance_uid}")
+
     def result(self, result_id: str) -> Json:
         """Read how far an accepted segmentation is."""
         result: Json = self.call("GET", f"/results/{result_id}")
         return result
+
+    def recording(self, result_id: str) -> Json:
+        """Read how a result's segments came to be: what `delineate replay` makes them again from."""
+        recording: Json = self.call("GET", f"/results/{result_id}/recording")
+        return recording
+
+    def segmentations(self, study_instance_uid: str, series_instance_uid: str) -> list[Json]:
+        """List the stored segmentations of a series as versions, the oldest first."""
+        parameters = {"study_instance_uid": study_instance_uid}
+        listed: list[Json] = self.call("GET", f"/series/{series_instance_uid}/segmentations", params=parameters)
+        return listed
+
+    def export(self, export_id: str) -> Json:
+        """Read how far an export is."""
+        export: Json = self.call("GET", f"/exports/{export_id}")
+        return export
+
+    def wait_for_export(self, export_id: str, timeout_s: float = 600.0) -> Json:
+        """Wait until an export is done; ServiceError if it failed, TimeoutError if it takes too long."""
+        end = time.monotonic() + timeout_s
+        while time.monotonic() < end:
+            export = self.export(export_id)
+            if export["state"] == "done":
+                return export
+            if export["state"] == "failed":
+                raise ServiceError({"title": "The segments could not be exported.", "detail": export["reason"]})
+            time.sleep(POLL_S)
+        raise TimeoutError(f"The export is still {export['state']}, {export['done']} of {export['total']} formats.")
+
+    def fetch_export(self, export_id: str, file: Path) -> None:
+        """Write an export's ZIP file, all of it or nothing."""
+        part = file.with_name(f"{file.name}.part")
+        with self._http.stream("GET", f"/exports/{export_id}/file") as reply:
+            if reply.is_error:
+                reply.read()
+                raise ServiceError(_problem(reply))
+            with part.open("wb") as out:
+                for chunk in reply.iter_bytes():
+                    out.write(chunk)
+        part.replace(file)
+
+    def delete_export(self, export_id: str) -> None:
+        """Have the service forget an export and its file."""
+        self.call("DELETE", f"/exports/{export_id}")
 
     def wait_for_result(self, result_id: str, timeout_s: float = 120.0) -> Json:
         """Wait until a result is stored; ServiceError if it failed, TimeoutError if it takes too long."""
@@ -333,8 +385,16 @@ class ClientSession:
         reply: Json = self._client.call("GET", f"{self.path}/measurements")
         return reply
 
+    def export(self, formats: Sequence[str], segments: Sequence[int] | None = None) -> Json:
+        """Have segments written as files of other formats; return the export."""
+        body: Json = {"formats": list(formats)}
+        if segments is not None:
+            body["segments"] = list(segments)
+        export: Json = self._client.call("POST", f"{self.path}/exports", body, headers=_key())
+        return export
+
     def accept(self, **options: Any) -> Json:  # noqa: ANN401
-        """Accept segments (segments, series_description, encoding) and return the result."""
+        """Accept segments (segments, series_description, encoding, known_versions) and return the result."""
         result: Json = self._client.call("POST", f"{self.path}/accept", options, headers=_key())
         return result
 

@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from celery import Celery
 
-from delineate.adapters.celery_outbox import CeleryOutbox, make_celery
+from delineate.adapters.celery_app import CeleryOutbox, make_celery
 from delineate.adapters.context_groups import terminology_entries
 from delineate.adapters.dicom_seg import DicomSegCodec
+from delineate.adapters.dicom_seg.versions import DicomVersionReader
 from delineate.adapters.dicom_series import DicomSeriesReader
 from delineate.adapters.dicom_series.value_units import DicomScaleReader
+from delineate.adapters.dicom_sr import DicomSrCodec
 from delineate.adapters.dicomweb import DicomWebArchive
+from delineate.adapters.machine_memory import memory_bytes
 from delineate.adapters.marching_cubes import MarchingCubes
+from delineate.adapters.nninteractive.prepared import PreparedVolumes
 from delineate.adapters.nninteractive.segmenter import load_segmenter
-from delineate.adapters.sqlite_journal import SqliteJournal
-from delineate.domain.ports import Archive, Outbox, ResultStore, Segmenter
+from delineate.adapters.prometheus_meter import PrometheusMeter, Standing
+from delineate.adapters.software import software_versions
+from delineate.domain.ports import Archive, Outbox, ResultStore, Segmenter, VolumeCache
 from delineate.domain.terminology import Terminology
+from delineate.exporting import Exporting, open_exports
+from delineate.preloading import Preloading, open_preloading, volume_cache
+from delineate.presets import load_presets
 from delineate.settings import Settings
+from delineate.stores import Stores, open_stores
+from delineate.usecases.accept_segmentation import Accepting
+from delineate.usecases.capacity import Limits
+from delineate.usecases.caretaker import Caretaker
+from delineate.usecases.export_segments import Exports
 from delineate.usecases.host import SessionHost
-from delineate.usecases.measure_segments import SegmentMeasuring
-from delineate.usecases.open_session import resume_open_sessions
+from delineate.usecases.measure_segments import AcceptedMeasuring, Measuring, SegmentMeasuring
+from delineate.usecases.open_session import go_on
 from delineate.usecases.preload_series import Preloads
+from delineate.usecases.record_segments import Recorder
+from delineate.usecases.report_result import ResultReports
+from delineate.usecases.result_turns import ResultTurns
+from delineate.usecases.segmentation_versions import SegmentationVersions
 from delineate.usecases.store_result import ResultPipeline
 from delineate.usecases.stored_segmentations import StoredSegmentations
 from delineate.usecases.volumes import VolumeShelf
-from delineate.usecases.watched_results import WatchedResults
 
 SECONDS_PER_DAY = 86_400.0
 
@@ -38,26 +55,51 @@ class Services:
     archive: Archive
     segmenter: Segmenter
     host: SessionHost
+    accepting: Accepting
     measuring: SegmentMeasuring
-    preloads: Preloads
+    versions: SegmentationVersions
+    recorder: Recorder
+    exporting: Exporting
+    preloading: Preloading
     results: ResultStore
     outbox: Outbox
     pipeline: ResultPipeline
+    turns: ResultTurns
+    """Through which every result is advanced."""
+    caretaker: Caretaker
     celery: Celery
-    journal: SqliteJournal
+    stores: Stores
+    meter: PrometheusMeter
     terminology: Terminology
 
+    @property
+    def preloads(self) -> Preloads:
+        """Series that are read ahead."""
+        return self.preloading.preloads
+
+    @property
+    def exports(self) -> Exports:
+        """Segments as files of other formats."""
+        return self.exporting.exports
+
     def resume(self) -> None:
-        """Go on with every session and result of the journal."""
-        resume_open_sessions(self.host, self.settings.session_retention_days * SECONDS_PER_DAY)
-        self.pipeline.resume()
+        """Go on with every session and result of the journal; one that several processes share is read on demand."""
+        if not self.stores.shared:
+            self.caretaker.purge_expired()
+            self.host.rebuild()
+            self.pipeline.resume()
+        self.preloading.start()
+        self.exporting.start()
+        self.caretaker.start()
 
     def close(self) -> None:
         """Stop what runs and release the data folder."""
+        self.exporting.close()
+        self.preloading.close()
+        self.caretaker.close()
         self.host.close()
-        self.preloads.close()
         self.segmenter.close()
-        self.journal.close()
+        self.stores.close()
 
 
 def build_services(settings: Settings) -> Services:
@@ -70,39 +112,151 @@ def build_services(settings: Settings) -> Services:
     DataDirInUse
         If another process works in the data folder.
     """
-    password = settings.archive_password.get_secret_value() if settings.archive_password else None
-    archive = DicomWebArchive(
-        settings.archive_url, settings.archive_username, password, timeout_s=settings.archive_timeout_s
-    )
+    archive = archive_of(settings)
+    meter = PrometheusMeter()
+    cache = volume_cache(settings)
+    prepared = PreparedVolumes(settings.threads, cache.derived)
     segmenter = load_segmenter(
         settings.model,
         licence_accepted=settings.model_licence_accepted,
         data_dir=settings.data_dir,
         device=settings.device,
         threads=settings.threads,
+        prepared=prepared,
     )
-    journal = SqliteJournal(settings.data_dir)
-    celery = make_celery()
+    stores = open_stores(settings)
+    journal = stores.store
+    celery = make_celery(stores.broker_url)
     outbox = CeleryOutbox(celery)
-    shelf = VolumeShelf(archive, DicomSeriesReader())
-    codec = DicomSegCodec()
-    segmentations = StoredSegmentations(archive, codec)
-    host = SessionHost(journal, shelf, segmenter, segmentations, engine_limit=settings.engine_limit)
-    results = WatchedResults(journal, host.result_saved)
-    terminology = Terminology(terminology_entries())
-    pipeline = ResultPipeline(archive, codec, results, outbox)
-    measuring = SegmentMeasuring(host, archive, DicomScaleReader(), MarchingCubes())
+    preloading = open_preloading(
+        settings, archive, DicomSeriesReader(), cache, prepared.get, meter, here=settings.preload_here
+    )
+    shelf = preloading.shelf
+    segmentations = StoredSegmentations(archive, DicomSegCodec())
+    host = SessionHost(
+        journal,
+        stores.leases,
+        shelf,
+        segmenter,
+        segmentations,
+        go_on=go_on,
+        limits=_limits(settings, segmenter),
+        meter=meter,
+    )
+    results = stores.watched(host.result_saved)
+    terminology = Terminology(terminology_entries(), load_presets(settings.presets_file))
+    made = _result_parts(archive, shelf, stores, results, outbox)
+    turns = made.turns
+    meter.watch(lambda: _standing(host, results, cache))
+    retention_s = settings.session_retention_days * SECONDS_PER_DAY
     return Services(
         settings=settings,
         archive=archive,
         segmenter=segmenter,
         host=host,
-        measuring=measuring,
-        preloads=Preloads(shelf),
+        accepting=Accepting(host, results, outbox, made.versions),
+        measuring=SegmentMeasuring(host, made.measuring),
+        versions=made.versions,
+        recorder=made.recorder,
+        exporting=open_exports(settings, archive, shelf, segmenter, made.accepted, made.recorder),
+        preloading=preloading,
         results=results,
         outbox=outbox,
-        pipeline=pipeline,
+        pipeline=made.pipeline,
+        turns=turns,
+        caretaker=Caretaker(host, results, turns, retention_s=retention_s),
         celery=celery,
-        journal=journal,
+        stores=stores,
+        meter=meter,
         terminology=terminology,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerServices:
+    """The parts of a ``delineate worker``."""
+
+    preloading: Preloading
+    turns: ResultTurns
+    celery: Celery
+    stores: Stores
+
+    def close(self) -> None:
+        """Stop what runs."""
+        self.preloading.close()
+        self.stores.close()
+
+
+def build_worker(settings: Settings) -> WorkerServices:
+    """Make the parts of a process that preloads and stores results for others; nothing runs yet."""
+    archive = archive_of(settings)
+    cache = volume_cache(settings)
+    prepared = PreparedVolumes(settings.threads, cache.derived)
+    stores = open_stores(settings)
+    celery = make_celery(stores.broker_url)
+    preloading = open_preloading(settings, archive, DicomSeriesReader(), cache, prepared.get, here=True)
+    made = _result_parts(archive, preloading.shelf, stores, stores.store, CeleryOutbox(celery))
+    return WorkerServices(preloading, made.turns, celery, stores)
+
+
+def archive_of(settings: Settings) -> DicomWebArchive:
+    """Return the archive that the settings name."""
+    password = settings.archive_password.get_secret_value() if settings.archive_password else None
+    return DicomWebArchive(
+        settings.archive_url, settings.archive_username, password, timeout_s=settings.archive_timeout_s
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _ResultParts:
+    measuring: Measuring
+    accepted: AcceptedMeasuring
+    versions: SegmentationVersions
+    recorder: Recorder
+    pipeline: ResultPipeline
+    turns: ResultTurns
+
+
+def _result_parts(
+    archive: Archive, shelf: VolumeShelf, stores: Stores, results: ResultStore, outbox: Outbox
+) -> _ResultParts:
+    """Make what brings accepted segmentations into the archive."""
+    measuring = Measuring(archive, DicomScaleReader(), MarchingCubes())
+    versions = SegmentationVersions(archive, DicomVersionReader(), results)
+    recorder = Recorder(stores.store, results, software_versions())
+    accepted = AcceptedMeasuring(measuring, shelf)
+    reports = ResultReports(archive, accepted, DicomSrCodec(), results)
+    pipeline = ResultPipeline(
+        archive, DicomSegCodec(), results, outbox, reports=reports, versions=versions, recorder=recorder
+    )
+    turns = ResultTurns(pipeline.advance, results, outbox, stores.leases)
+    return _ResultParts(measuring, accepted, versions, recorder, pipeline, turns)
+
+
+def _limits(settings: Settings, segmenter: Segmenter) -> Limits:
+    memory = settings.memory_bytes or memory_bytes() // 2
+    return Limits(
+        engines=settings.engine_limit,
+        memory_bytes=max(0, memory - segmenter.working_bytes),
+        idle_s=settings.idle_s,
+        sessions=settings.session_limit,
+        user_sessions=settings.user_session_limit,
+        user_prompts=settings.user_prompt_limit,
+        volumes_in_memory=settings.cache_bytes == 0,
+    )
+
+
+def _standing(host: SessionHost, results: ResultStore, cache: VolumeCache) -> Standing:
+    running, waiting = host.queue.lengths
+    unfinished = Counter({"encoding": 0, "storing": 0, "verifying": 0, "waiting": 0})
+    unfinished.update(result.state for result in results.unfinished())
+    usage = cache.usage()
+    return Standing(
+        sessions=host.standing(),
+        running=running,
+        waiting=waiting,
+        results=unfinished,
+        cache_volumes=usage.volumes,
+        cache_bytes=usage.nbytes,
+        cache_budget_bytes=usage.budget_bytes,
     )

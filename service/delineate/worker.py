@@ -2,10 +2,43 @@
 
 from __future__ import annotations
 
-from delineate.adapters.celery_outbox import InProcessWorker
-from delineate.wiring import Services
+import logging
+import signal
+import threading
+
+from delineate.adapters.celery_app import ADVANCE_RESULT, InProcessWorker
+from delineate.settings import Settings, SettingsError
+from delineate.wiring import Services, WorkerServices, build_worker
+
+log = logging.getLogger(__name__)
 
 
-def worker_of(services: Services) -> InProcessWorker:
+def worker_of(services: Services | WorkerServices) -> InProcessWorker:
     """Return a worker for this process that advances accepted results."""
-    return InProcessWorker(services.celery, services.pipeline.advance)
+    return InProcessWorker(services.celery, {ADVANCE_RESULT: services.turns.advance})
+
+
+def run_worker(settings: Settings) -> None:
+    """Preload series of this machine, and store accepted results of any, until SIGTERM or SIGINT.
+
+    Raises
+    ------
+    SettingsError
+        If there is no Redis: then ``delineate serve`` does all of that.
+    """
+    if settings.redis_url is None:
+        raise SettingsError(
+            "A worker takes its work from Redis: set DELINEATE_REDIS_URL, here and for delineate serve. Without it, "
+            "delineate serve is the whole service."
+        )
+    ended = threading.Event()
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(wanted, lambda *_: ended.set())
+    services = build_worker(settings)
+    results = worker_of(services)
+    results.start()
+    services.preloading.start()
+    log.info("worker started")
+    ended.wait()
+    results.stop()
+    services.close()

@@ -12,8 +12,10 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.uid import generate_uid
-from tests.archive_tools import store_series
+from tests.archive_tools import store_instances, store_series
 from tests.phantoms import COMPRESSED, TRANSFER_SYNTAXES, PhantomSeries, make_kind, make_series
+from tests.readers.cases import two
+from tests.readers.foreign_segs import as_bytes, foreign_seg, reference_of
 
 from delineate.adapters.dicom_series import DicomSeriesReader
 from delineate.adapters.dicomweb import DicomWebArchive
@@ -106,6 +108,17 @@ def test_an_instance_is_found_in_its_study_and_only_there(orthanc: OrthancServer
     assert archive.find_instance(other.study_uid, uid) is None
     assert archive.find_instance(generate_uid(), uid) is None
     assert archive.find_instance(series.study_uid, generate_uid()) is None
+
+
+def test_segmentations_of_a_study_are_found(orthanc: OrthancServer, archive: DicomWebArchive) -> None:
+    series, other = make_series(shape=(6, 10, 12)), make_series(shape=(3, 10, 12))
+    store_series(orthanc, series, other)
+    assert archive.segmentations(series.study_uid) == []
+    segs = [foreign_seg(series, two((6, 10, 12)), kind) for kind in ("BINARY", "LABELMAP")]
+    store_instances(orthanc, [as_bytes(seg) for seg in segs])
+    assert set(archive.segmentations(series.study_uid)) == {reference_of(seg) for seg in segs}
+    assert archive.segmentations(other.study_uid) == []
+    assert archive.segmentations(generate_uid()) == []
 
 
 def test_some_instances_of_a_large_series_are_fetched_alone(orthanc: OrthancServer, archive: DicomWebArchive) -> None:

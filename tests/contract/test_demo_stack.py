@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,20 @@ def test_a_taken_port_names_the_variable(tmp_path: Path, field: str, variable: s
         with pytest.raises(PortTakenError, match=variable), demo_stack(settings, str):
             pytest.fail("it started")
         assert not is_port_free(getattr(settings, field))
+
+
+def test_a_taken_port_of_redis_names_its_variable_if_there_is_one(tmp_path: Path) -> None:
+    settings = replace(settings_on_free_ports(tmp_path), redis_port=free_port())
+    with socket.create_server(("127.0.0.1", settings.redis_port or 0)):
+        with pytest.raises(PortTakenError, match="DEMO_REDIS_PORT"):
+            settings.require_free_ports()
+        replace(settings, redis_port=None).require_free_ports()
+
+
+def test_the_demo_has_a_redis_only_if_it_is_asked_for() -> None:
+    assert settings_from_environment({"DEMO_REDIS": ""}).redis_port is None
+    assert settings_from_environment({"DEMO_REDIS": "1"}).redis_port == 8179
+    assert settings_from_environment({"DEMO_REDIS": "1", "DEMO_REDIS_PORT": "6400"}).redis_port == 6400
 
 
 @pytest.mark.parametrize("text", ["0", "65536", "-1", "http", "８０８０"])

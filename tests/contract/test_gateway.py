@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -51,7 +52,7 @@ class _StreamingHandler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def gateway_to(orthanc: OrthancServer, folder: Path, service_port: int, **options: Path) -> Iterator[Gateway]:
+def gateway_to(orthanc: OrthancServer, folder: Path, service_port: int, **options: Any) -> Iterator[Gateway]:
     """Run a gateway with a placeholder for the viewer."""
     viewer = folder / "viewer"
     viewer.mkdir()

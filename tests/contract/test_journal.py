@@ -14,6 +14,7 @@ from tests.journals import BATCH, Backend, Program, Store, batch
 from tests.redis_server import RedisServer, redis_server
 
 from delineate.domain.errors import ResultNotFound
+from delineate.domain.ports import Opening
 from delineate.domain.result import Result, ResultState
 from delineate.domain.session import Entry
 
@@ -65,6 +66,40 @@ def test_sessions_are_listed_oldest_first(backend: Backend) -> None:
             journal.append(name, [Entry("opened", at)])
         journal.append("b", [Entry("closed", 99.0)])
         assert journal.sessions() == ["b", "a", "c"]
+
+
+def test_how_sessions_began_is_found_by_their_user_with_whether_they_ended(backend: Backend) -> None:
+    def opened(at: float, user: str, **data: str) -> Entry:
+        return Entry("opened", at, {"user": user, **data})
+
+    with backend.open() as journal:
+        assert journal.openings("ü") == []
+        journal.append("b", [opened(2.0, "ü", key="k")])
+        journal.append("c", [opened(10.0, "ü")])
+        journal.append("a", [opened(3.0, "ü"), Entry("loaded", 3.5)])
+        journal.append("d", [opened(1.0, "eve")])
+        journal.append("c", [Entry("loaded", 11.0), Entry("closed", 12.0)])
+        journal.append("d", [Entry("load_failed", 2.0)])
+    with backend.open() as journal:
+        first, second, third = journal.openings("ü")
+        assert first == Opening("b", {"user": "ü", "key": "k"}, ended=False)
+        assert [(o.session_id, o.ended) for o in (second, third)] == [("a", False), ("c", True)]
+        assert [(o.session_id, o.ended) for o in journal.openings("eve")] == [("d", True)]
+        journal.purge("b")
+        journal.purge("c")
+        assert [o.session_id for o in journal.openings("ü")] == ["a"]
+        journal.append("c", [opened(20.0, "ü")])
+        assert [(o.session_id, o.ended) for o in journal.openings("ü")] == [("a", False), ("c", False)]
+
+
+def test_sessions_that_nobody_touched_for_long_are_found_by_their_last_entry(backend: Backend) -> None:
+    with backend.open() as journal:
+        assert journal.untouched_since(1e9) == []
+        journal.append("old", [Entry("opened", 1.0), Entry("loaded", 2.0)])
+        journal.append("touched", [Entry("opened", 1.0)])
+        journal.append("touched", [Entry("loaded", 9.0)])
+        assert journal.untouched_since(9.0) == ["old"]
+        assert sorted(journal.untouched_since(9.5)) == ["old", "touched"]
 
 
 def test_a_purged_session_is_gone_and_the_others_stay(backend: Backend) -> None:
@@ -175,6 +210,19 @@ def test_results_and_their_files_come_back(backend: Backend) -> None:
         assert store.read_file("r1", "b.bin") == b""
         assert store.read_file("r1", "none") is None
         assert store.read_file("r2", "a.bin") is None
+
+
+def test_files_that_are_to_be_kept_are_not_purged(backend: Backend) -> None:
+    with backend.open() as store:
+        store.save(RESULT)
+        for name in ("a.bin", "b.bin", "c.bin"):
+            store.write_file("r1", name, b"abc")
+        store.purge_files("r1", keep=("b.bin",))
+        assert [store.read_file("r1", name) for name in ("a.bin", "b.bin", "c.bin")] == [None, b"abc", None]
+        store.purge_files("r1", keep=("b.bin", "none"))
+        assert store.read_file("r1", "b.bin") == b"abc"
+        store.purge_result("r1")
+        assert store.read_file("r1", "b.bin") is None
 
 
 @pytest.mark.parametrize("state", ["stored", "failed"])

@@ -21,6 +21,7 @@ from delineate.demo.layout import gateway_file
 from delineate.demo.orthanc import OrthancServer
 from delineate.demo.processes import free_port
 
+HOOK = gateway_file("preload.lua")
 TOKEN = 'a "quoted" \\ token of the hook'
 WAIT_S = 60.0
 """Longest wait for anything; on a free machine Orthanc announces a series after StableAge, which is 1 s here."""
@@ -78,23 +79,26 @@ class Recorder:
 
 
 @contextmanager
-def orthanc_with(folder: Path, extra: dict[str, Any], **environment: str) -> Iterator[OrthancServer]:
-    """Run an Orthanc whose configuration is ours and one more file."""
+def orthanc_with(folder: Path, *scripts: Path, **environment: str) -> Iterator[OrthancServer]:
+    """Run an Orthanc with our configuration, the given Lua scripts and environment variables."""
     configuration = folder / "configuration"
     configuration.mkdir()
-    (configuration / "extra.json").write_text(json.dumps({"StableAge": 1, **extra}))
-    (configuration / "orthanc.json").write_text(gateway_file("orthanc.json").read_text(encoding="utf-8"))
+    named = ", ".join(json.dumps(str(script)) for script in scripts)
+    shipped = gateway_file("orthanc.json").read_text(encoding="utf-8")
+    (configuration / "orthanc.json").write_text(shipped.replace('"preload.lua"', named), encoding="utf-8")
     server = OrthancServer(folder, free_port(), "delineate", "password of the test")
     server.server.command = [server.server.command[0], str(configuration)]
-    server.server.environment = {**server.server.environment, **environment}
+    server.server.environment = {**server.server.environment, "ORTHANC_STABLE_AGE": "1", **environment}
     with server:
         yield server
 
 
-def hook_to(port: int) -> dict[str, Any]:
+def hook_to(port: int) -> dict[str, str]:
+    """Return the environment variables that point the hook to a service."""
     return {
-        "LuaScripts": [str(gateway_file("preload.lua"))],
-        "Delineate": {"Url": f"http://127.0.0.1:{port}/delineate", "Token": TOKEN, "Modalities": ["CT", "PT"]},
+        "ORTHANC_DELINEATE_URL": f"http://127.0.0.1:{port}/delineate",
+        "ORTHANC_DELINEATE_TOKEN": json.dumps(TOKEN)[1:-1],
+        "ORTHANC_DELINEATE_MODALITIES": "CT, PT",
     }
 
 
@@ -109,8 +113,7 @@ def hooked(port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orth
     folder = tmp_path_factory.mktemp("hooked")
     other = folder / "other.lua"
     other.write_text("function OnStableSeries(id, tags, metadata) print('other script: ' .. tags['Modality']) end")
-    extra = hook_to(port)
-    with orthanc_with(folder, {**extra, "LuaScripts": [str(other), *extra["LuaScripts"]]}) as server:
+    with orthanc_with(folder, other, HOOK, **hook_to(port)) as server:
         yield server
 
 
@@ -151,7 +154,7 @@ def test_a_series_of_a_configured_modality_is_announced_and_no_other(hooked: Ort
     store_series(hooked, grown)
     again = recorder.call()
     assert call.path == again.path == f"/delineate/preloads/{ct.series_uid}"
-    assert call.body == again.body == {"study_instance_uid": ct.study_uid}
+    assert call.body == again.body == {"study_instance_uid": ct.study_uid, "background": True}
     assert call.headers["Authorization"] == f"Bearer {TOKEN}"
     assert call.headers["Content-Type"] == "application/json"
     assert recorder.calls.empty()
@@ -211,7 +214,7 @@ def test_a_service_that_starts_late_is_told(hooked: OrthancServer, port: int) ->
     store_series(hooked, series)
     log_line(hooked, f"Delineate: announcing series {series.series_uid}")
     with late.listening():
-        assert late.call().body == {"study_instance_uid": series.study_uid}
+        assert late.call().body == {"study_instance_uid": series.study_uid, "background": True}
 
 
 def test_what_is_no_uid_is_not_put_into_an_address(hooked: OrthancServer, recorder: Recorder) -> None:
@@ -227,11 +230,11 @@ def test_what_is_no_uid_is_not_put_into_an_address(hooked: OrthancServer, record
 
 def test_without_curl_orthanc_tells_the_service_itself(tmp_path: Path, port: int, recorder: Recorder) -> None:
     series = small_series()
-    with orthanc_with(tmp_path, hook_to(port), PATH="/nowhere") as server:
+    with orthanc_with(tmp_path, HOOK, **hook_to(port), PATH="/nowhere") as server:
         log_line(server, "curl is not installed")
         store_series(server, series)
         call = recorder.call()
-        assert call.body == {"study_instance_uid": series.study_uid}
+        assert call.body == {"study_instance_uid": series.study_uid, "background": True}
         assert call.headers["Authorization"] == f"Bearer {TOKEN}"
         recorder.status = 503
         store_series(server, small_series())
@@ -239,5 +242,5 @@ def test_without_curl_orthanc_tells_the_service_itself(tmp_path: Path, port: int
 
 
 def test_without_configuration_nothing_is_announced(tmp_path: Path) -> None:
-    with orthanc_with(tmp_path, {"LuaScripts": [str(gateway_file("preload.lua"))]}) as server:
+    with orthanc_with(tmp_path, HOOK) as server:
         assert "set Url and Modalities" in log_line(server, "Delineate: no series are announced")

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,22 @@ from redis import Redis
 from tests.journals import BATCH, Program, batch
 from tests.redis_server import RedisServer, redis_server
 
-from delineate.adapters.redis_journal import Connection, RedisJournal, durability_faults
+from delineate.adapters.redis_journal import Connection, RedisJournal, ResultNews, durability_faults
 from delineate.domain.errors import JournalUnavailable, SessionOwnedElsewhere
+from delineate.domain.result import Result
 from delineate.domain.session import Entry
+
+RESULT = Result(
+    id="r1",
+    session="s",
+    user="ada",
+    state="storing",
+    stage="storing",
+    study_instance_uid="1.2",
+    series_instance_uid="1.3",
+    sop_instance_uid="1.4",
+    created_at=1.5,
+)
 
 
 @pytest.fixture
@@ -165,6 +179,22 @@ def test_two_processes_share_one_journal(redis: RedisServer, connection: Connect
         assert mine.sessions() == ["s", "t"]
         theirs.purge("s")
         assert mine.read("s") == []
+
+
+def test_results_that_any_process_saves_are_heard_of_also_after_redis_was_away(
+    redis: RedisServer, connection: Connection
+) -> None:
+    heard: list[Result] = []
+    with closing(Connection(redis.url)) as other, closing(ResultNews(connection, heard.append)):
+        for attempts in range(2):
+            end = time.monotonic() + 20
+            while not heard and time.monotonic() < end:  # until it listens
+                RedisJournal(other).save(replace(RESULT, attempts=attempts))
+                time.sleep(0.05)
+            assert heard.pop() == replace(RESULT, attempts=attempts)
+            redis.kill()
+            redis.start()
+            heard.clear()
 
 
 def test_a_purge_leaves_no_key_behind(connection: Connection) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -154,6 +155,32 @@ def test_an_array_derived_from_a_volume_that_is_not_here_is_made_all_the_same(ca
     assert cache.find(plan_of(1)) is None
 
 
+def test_a_plan_is_recalled_by_the_headers_that_gave_it_while_its_volume_is_there(cache: VolumeCache) -> None:
+    plan = plan_of(1)
+    chosen = replace(plan, volume="echo-1")
+    assert cache.recall("digest", None) is None
+    volume = cache.load(plan, Fill(plan))
+    cache.remember("digest", plan)
+    cache.remember("digest", chosen)
+    assert cache.recall("digest", None) == plan
+    assert cache.recall("digest", "echo-1") == chosen
+    assert cache.recall("digest", "echo-2") is None
+    assert cache.recall("another digest", None) is None
+    assert cache.holds(plan.fingerprint)
+    del volume
+    cache.purge()
+    assert not cache.holds(plan.fingerprint)
+    assert cache.recall("digest", None) is None
+
+
+def test_another_digest_of_the_same_plan_leads_to_it_too(cache: VolumeCache) -> None:
+    plan = plan_of(1)
+    volume = cache.load(plan, Fill(plan))
+    for digest in ("one", "two", "one"):
+        cache.remember(digest, plan)
+    assert cache.recall("one", None) == cache.recall("two", None) == volume.plan
+
+
 def test_a_series_is_decoded_straight_into_the_cache(cache: VolumeCache) -> None:
     series = make_series(shape=(7, 20, 24), orientation="oblique", shuffled=True)
     reader = DicomSeriesReader()
@@ -170,3 +197,15 @@ def test_the_reader_puts_the_voxels_where_it_is_told() -> None:
     volume = reader.read(plan, series.part10(), out)
     assert volume.voxels is out
     assert np.array_equal(out, series.voxels)
+
+
+def test_memory_keeps_what_was_used_last_within_its_bytes() -> None:
+    cache = MemoryVolumeCache(kept_bytes=2 * NBYTES)
+    for name in (1, 2):
+        cache.load(plan_of(name), Fill(plan_of(name)))
+    assert cache.find(plan_of(1)) is not None
+    cache.load(plan_of(3), Fill(plan_of(3)))
+    assert [name for name in (1, 2, 3) if cache.holds(plan_of(name).fingerprint)] == [1, 3]
+    large = plan_of(4, (40, 64, 64))
+    cache.load(large, Fill(large))
+    assert cache.holds(large.fingerprint), "the newest stays even if it alone is larger"

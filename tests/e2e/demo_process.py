@@ -23,6 +23,8 @@ class DemoProcess:
     port: int = field(default_factory=free_port)
     archive_port: int = field(default_factory=free_port)
     service_port: int = field(default_factory=free_port)
+    redis_port: int | None = None
+    """With it, the demo has a Redis."""
     process: subprocess.Popen[str] | None = None
 
     def start(self) -> list[str]:
@@ -33,6 +35,8 @@ class DemoProcess:
             "DEMO_PORT": str(self.port),
             "DEMO_ARCHIVE_PORT": str(self.archive_port),
             "DEMO_SERVICE_PORT": str(self.service_port),
+            "DEMO_REDIS": "1" if self.redis_port else "",
+            "DEMO_REDIS_PORT": str(self.redis_port or ""),
         }
         command = [str(Path(sys.executable).with_name("delineate")), "demo"]
         self.process = subprocess.Popen(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,9 @@ def export_source(
     """Return what an export of those masks on a phantom is made from."""
     acceptance = acceptance_of(series, masks, **changes)
     seg = DicomSegCodec().encode(acceptance, series.headers())
-    return ExportSource(acceptance, seg, Volume(plan_of(series), series.voxels.copy()), prompts or {})
+    given = prompts or {}
+    segments = tuple(replace(s, prompts=tuple(given.get(s.number, ()))) for s in acceptance.segments)
+    return ExportSource(replace(acceptance, segments=segments), seg, Volume(plan_of(series), series.voxels.copy()))
 
 
 def itk_masks(file: Path, series: PhantomSeries, component: int | None = None) -> dict[int, Mask]:

@@ -25,7 +25,7 @@ from delineate.domain.value_scale import SUV_BW, ValueScale
 from delineate.domain.volume import VolumePlan
 from delineate.http.measurement_replies import MeasurementsReply
 from delineate.usecases.live import LiveSession
-from delineate.usecases.measure_segments import SegmentMeasuring
+from delineate.usecases.measure_segments import Measuring, SegmentMeasuring
 from delineate.usecases.open_session import close_session
 from delineate.usecases.segments import change_segment, delete_segment
 from delineate.usecases.submit_prompt import submit_prompt
@@ -72,7 +72,7 @@ def scales() -> CountingScales:
 
 @pytest.fixture
 def measuring(world: World, scales: CountingScales) -> SegmentMeasuring:
-    return SegmentMeasuring(world.host, world.archive, scales, CountingMesher())
+    return SegmentMeasuring(world.host, Measuring(world.archive, scales, CountingMesher()))
 
 
 def fill(world: World, live: LiveSession, number: int, box: Box, name: str) -> None:
@@ -151,10 +151,10 @@ def test_many_who_ask_at_once_have_it_measured_once(
 def test_after_a_restart_the_same_is_measured(world: World, scales: CountingScales) -> None:
     live = world.open()
     submit_prompt(world.host, live, 1, point(2, 3, 4), run=True, digest="d").result(10)
-    before = SegmentMeasuring(world.host, world.archive, scales, MarchingCubes()).measure(live)
+    before = SegmentMeasuring(world.host, Measuring(world.archive, scales, MarchingCubes())).measure(live)
     world.restart()
     (again,) = world.host.all()
-    after = SegmentMeasuring(world.host, world.archive, scales, MarchingCubes()).measure(again)
+    after = SegmentMeasuring(world.host, Measuring(world.archive, scales, MarchingCubes())).measure(again)
     assert after == before
 
 
@@ -163,7 +163,7 @@ def test_the_volume_is_fetched_only_to_measure_something(world: World, scales: C
     world.open(segments=2)
     world.restart()
     (live,) = world.host.all()
-    measuring = SegmentMeasuring(world.host, world.archive, scales, MarchingCubes())
+    measuring = SegmentMeasuring(world.host, Measuring(world.archive, scales, MarchingCubes()))
     assert numbers(measuring.measure(live)) == [None, None]
     assert live.volume is None
     fill(world, live, 1, Box((0, 0, 0), (1, 1, 1)), "a")

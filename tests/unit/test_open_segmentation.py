@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from tests.fakes import World, point, unit_box
+from tests.results import accept, acceptance_of, numbers
 
 from delineate.domain.errors import (
     DelineateError,
@@ -24,7 +25,6 @@ from delineate.domain.prompts import LabelmapPrompt, PromptOrigin
 from delineate.domain.records import NOTHING, PackedRegion
 from delineate.domain.segment import CodedConcept, SegmentDescription
 from delineate.domain.segmentation import SegmentOrigin, StoredSegment
-from delineate.usecases.accept_segmentation import ACCEPTANCE_FILE, accept_segmentation, acceptance_of
 from delineate.usecases.live import LiveSession
 from delineate.usecases.segments import add_segment, change_segment, delete_segment
 from delineate.usecases.submit_prompt import submit_prompt
@@ -153,18 +153,8 @@ def test_accept_freezes_predecessor_origin_and_tracking(world: World) -> None:
     live = opened(world)
     submit_prompt(world.host, live, 2, point(3, 4, 5), run=True, digest="d").result(10)
     change_segment(world.host, live, 5, {"laterality": LEFT}, key(), "d")
-    result = accept_segmentation(
-        world.host,
-        world.journal,
-        world.outbox,
-        live,
-        numbers=None,
-        series_description=None,
-        encoding="BINARY",
-        key=key(),
-        digest="d",
-    )
-    acceptance = acceptance_of(result, world.journal.files[result.id, ACCEPTANCE_FILE])
+    result = accept(world, live)
+    acceptance = acceptance_of(world, result)
     assert acceptance.predecessor is not None
     assert acceptance.predecessor.sop_instance_uid == SEG
     refined, sided = acceptance.segments
@@ -190,17 +180,7 @@ def test_a_read_only_session_lists_its_segments_and_refuses_every_change(world: 
         lambda: change_segment(host, live, 1, {"label": "Other"}, key(), "d"),
         lambda: change_segment(host, live, 1, {"locked": False}, key(), "d"),
         lambda: delete_segment(host, live, 1, key(), "d"),
-        lambda: accept_segmentation(
-            host,
-            world.journal,
-            world.outbox,
-            live,
-            numbers=[1],
-            series_description=None,
-            encoding="BINARY",
-            key=key(),
-            digest="d",
-        ),
+        lambda: accept(world, live, request=numbers(1)),
     )
     entries = len(world.journal.read(live.session.id))
     for attempt in attempts:

@@ -1,23 +1,29 @@
-"""Series read ahead: joined, kept for a while, and given to sessions."""
+"""Series read ahead: joined, cancelled, in order of urgency, and given to sessions."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import pytest
 from tests.fakes import FakeArchive, FakeReader, World, plan
 
+from delineate.adapters.local_preloads import KEPT_RECORDS, LocalPreloadQueue, LocalPreloadRecords
+from delineate.adapters.volume_cache import MemoryVolumeCache
 from delineate.domain.errors import ArchiveUnreachable, PreloadNotFound, SeriesNotFound
 from delineate.domain.ports import DicomJson, Progress
-from delineate.domain.volume import SliceSource, VolumePlan
+from delineate.domain.preload import PreloadOrder, PreloadRecord
+from delineate.domain.volume import SliceSource, Volume, VolumePlan
 from delineate.usecases import preload_series
 from delineate.usecases.live import LiveSession
 from delineate.usecases.open_session import open_session
-from delineate.usecases.preload_series import KEPT_VOLUMES, Preload, Preloads
+from delineate.usecases.preload_series import Preloader, Preloads
 from delineate.usecases.volumes import VolumeShelf
+
+LONGEST_S = 10.0
+KEPT = 1024**3
 
 
 class SlowArchive(FakeArchive):
@@ -29,12 +35,11 @@ class SlowArchive(FakeArchive):
         self.gate.set()
         self.begun = threading.Semaphore(0)
         self.fetched: list[str] = []
-        self.asked: list[str] = []
+        self.edition = 0
 
     def headers(self, study_instance_uid: str, series_instance_uid: str) -> list[DicomJson]:
         self._maybe_fail()
-        self.asked.append(series_instance_uid)
-        return [{"study": study_instance_uid, "series": series_instance_uid}]
+        return [{"study": study_instance_uid, "series": series_instance_uid, "edition": self.edition}]
 
     def instances(
         self,
@@ -47,7 +52,7 @@ class SlowArchive(FakeArchive):
         self.begun.release()
         for n, _ in enumerate(sop_instance_uids, 1):
             progress(n, len(sop_instance_uids), 100 * n)
-            assert self.gate.wait(10)
+            assert self.gate.wait(LONGEST_S)
             yield b""
 
 
@@ -56,11 +61,12 @@ class NamingReader(FakeReader):
 
     def __init__(self) -> None:
         super().__init__()
-        self.edition = 0
+        self.planned = 0
 
     def plan(self, headers: Sequence[DicomJson], volume: str | None) -> VolumePlan:
-        study, series = headers[0]["study"], headers[0]["series"]
-        slices = tuple(SliceSource(f"{series}.{self.edition}.{k}", 1) for k in range(plan().geometry.shape[0]))
+        self.planned += 1
+        study, series, edition = (headers[0][name] for name in ("study", "series", "edition"))
+        slices = tuple(SliceSource(f"{series}.{volume}.{edition}.{k}", 1) for k in range(plan().geometry.shape[0]))
         return replace(plan(), study_instance_uid=study, series_instance_uid=series, volume=volume, slices=slices)
 
 
@@ -69,10 +75,14 @@ class Room:
 
     def __init__(self) -> None:
         self.world = World()
-        self.archive, self.reader = SlowArchive(), NamingReader()
-        self.shelf = VolumeShelf(self.archive, self.reader)
+        self.archive, self.reader, self.cache = SlowArchive(), NamingReader(), MemoryVolumeCache(KEPT)
+        self.shelf = VolumeShelf(self.archive, self.reader, self.cache)
         self.world.host.shelf = self.shelf
-        self.preloads = Preloads(self.shelf)
+        self.records = LocalPreloadRecords()
+        self.prepared: list[Volume] = []
+        self.preloader = Preloader(self.shelf, self.records, self.prepared.append)
+        self.queue = LocalPreloadQueue(self.preloader.run)
+        self.preloads = Preloads(self.records, self.queue, self.cache)
 
     def open(self, series: str) -> LiveSession:
         return open_session(
@@ -87,121 +97,223 @@ class Room:
             digest="d",
         )
 
-    def ready(self, series: str, volume: str | None = None) -> Preload:
-        preload = self.preloads.request("1.2", series, volume)
-        return until(preload, "ready")
+    def request(self, series: str, volume: str | None = None, *, urgent: bool = False) -> PreloadRecord:
+        return self.preloads.request(PreloadOrder("1.2", series, volume), urgent=urgent)
+
+    def ready(self, series: str, volume: str | None = None) -> PreloadRecord:
+        self.request(series, volume)
+        return self.until(series, "ready")
+
+    def until(self, series: str, state: str) -> PreloadRecord:
+        eventually(lambda: self.preloads.get(series).state == state and self.queue.idle)
+        return self.preloads.get(series)
+
+    def begun(self) -> None:
+        assert self.archive.begun.acquire(timeout=LONGEST_S)
+
+
+def eventually(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + LONGEST_S
+    while not is_so():
+        assert time.monotonic() < end
+        threading.Event().wait(0.001)
 
 
 @pytest.fixture
 def room() -> Iterator[Room]:
     room = Room()
     yield room
+    room.preloader.close()
     room.archive.gate.set()
     room.world.host.close()
-    room.preloads.close()
-
-
-def until(preload: Preload, state: str) -> Preload:
-    end = time.monotonic() + 10
-    while preload.state != state or preload.queued:
-        assert time.monotonic() < end, preload
-        threading.Event().wait(0.001)
-    return preload
+    room.queue.close()
 
 
 def test_a_preload_tells_how_far_it_is(room: Room) -> None:
     room.archive.gate.clear()
-    preload = room.preloads.request("1.2", "1.3", None)
-    assert room.archive.begun.acquire(timeout=10)
-    assert preload.state == "loading"
-    assert preload.progress[1] == 6
-    waiting = room.preloads.request("1.2", "1.4", None)
-    assert waiting.state == "waiting"
+    room.request("1.3")
+    room.begun()
+    assert room.preloads.get("1.3").state == "loading"
+    assert room.preloads.get("1.3").progress[1] == 6
+    assert room.request("1.4").state == "waiting"
     room.archive.gate.set()
-    assert until(preload, "ready").progress == (6, 6, 600)
-    until(waiting, "ready")
+    assert room.until("1.3", "ready").progress == (6, 6, 600)
+    room.until("1.4", "ready")
+    assert [v.plan.series_instance_uid for v in room.prepared] == ["1.3", "1.4"]
 
 
 def test_asking_again_while_it_is_read_is_asking_once(room: Room) -> None:
     room.archive.gate.clear()
-    preload = room.preloads.request("1.2", "1.3", None)
-    assert room.archive.begun.acquire(timeout=10)
-    assert room.preloads.request("1.2", "1.3", None) is preload
+    room.request("1.3")
+    room.begun()
+    assert room.request("1.3").state == "loading"
     room.archive.gate.set()
-    until(preload, "ready")
+    room.until("1.3", "ready")
     assert room.archive.fetched == ["1.3"]
 
 
 def test_a_session_uses_the_preloaded_volume_and_joins_one_under_way(room: Room) -> None:
     room.archive.gate.clear()
-    preload = room.preloads.request("1.2", "1.3", None)
-    assert room.archive.begun.acquire(timeout=10)
+    room.request("1.3")
+    room.begun()
     joined = room.open("1.3")
     room.archive.gate.set()
-    joined.loading.result(10)
-    until(preload, "ready")
+    joined.loading.result(LONGEST_S)
+    room.until("1.3", "ready")
+    planned = room.reader.planned
     later = room.open("1.3")
-    later.loading.result(10)
+    later.loading.result(LONGEST_S)
     assert room.archive.fetched == ["1.3"]
-    assert joined.volume is later.volume is preload.kept
+    assert room.reader.planned == planned, "equal headers need not be checked again"
+    assert joined.volume is not None
+    assert later.volume is not None
+    assert joined.volume.voxels is later.volume.voxels is room.prepared[0].voxels
     assert joined.progress == (6, 6, 600)
 
 
 def test_a_ready_series_that_changed_in_the_archive_is_read_again(room: Room) -> None:
-    first = room.ready("1.3").kept
-    assert room.ready("1.3").kept is first
-    room.reader.edition = 1
-    again = room.ready("1.3").kept
-    assert again is not None
-    assert again is not first
+    first = room.ready("1.3").fingerprint
+    assert room.ready("1.3").fingerprint == first
+    room.archive.edition = 1
+    room.request("1.3")
+    eventually(lambda: room.preloads.get("1.3").fingerprint not in (None, first))
+    room.until("1.3", "ready")
+    assert room.archive.fetched == ["1.3", "1.3"]
+
+
+def test_a_series_that_changes_while_it_is_read_is_read_again(room: Room) -> None:
+    room.archive.gate.clear()
+    room.request("1.3")
+    room.begun()
+    room.archive.edition = 1
+    room.archive.gate.set()
+    room.begun()
+    room.until("1.3", "ready")
+    opened = room.open("1.3")
+    opened.loading.result(LONGEST_S)
     assert room.archive.fetched == ["1.3", "1.3"]
 
 
 def test_another_volume_of_the_series_takes_its_place(room: Room) -> None:
     room.ready("1.3", "a")
     other = room.ready("1.3", "b")
-    assert room.preloads.get("1.3") is other
+    assert room.preloads.get("1.3") == other
+    assert other.order.volume == "b"
 
 
 def test_a_failed_series_says_why_and_can_be_asked_for_again(room: Room) -> None:
     room.archive.fault = SeriesNotFound("No such series.")
-    preload = until(room.preloads.request("1.2", "1.3", None), "failed")
-    assert isinstance(preload.error, SeriesNotFound)
+    room.request("1.3")
+    failed = room.until("1.3", "failed")
+    assert failed.problem == {"error": "SeriesNotFound", "detail": "No such series.", "members": {}}
     room.archive.fault = None
-    assert room.ready("1.3").error is None
+    assert room.ready("1.3").problem is None
 
 
-def test_the_last_few_are_kept(room: Room) -> None:
-    names = [f"1.3.{n}" for n in range(KEPT_VOLUMES + 2)]
-    for name in names:
-        room.ready(name)
-    for name in names[:2]:
-        with pytest.raises(PreloadNotFound):
-            room.preloads.get(name)
-    assert all(room.preloads.get(name).state == "ready" for name in names[2:])
-
-
-def test_no_more_bytes_are_kept_than_allowed_but_always_the_newest(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preload_series, "KEPT_BYTES", 1)
-    room.ready("1.3.1")
-    room.ready("1.3.2")
+def test_a_volume_that_has_made_room_is_not_ready_any_more(room: Room) -> None:
+    room.cache = MemoryVolumeCache()  # keeps nothing that nobody uses
+    room.shelf = VolumeShelf(room.archive, room.reader, room.cache)
+    room.preloader = Preloader(room.shelf, room.records, lambda _: None)
+    room.preloads = Preloads(room.records, room.queue, room.cache)
+    order = PreloadOrder("1.2", "1.3")
+    room.records.save(PreloadRecord(order))
+    room.preloader.run(order)
+    assert room.archive.fetched == ["1.3"]
     with pytest.raises(PreloadNotFound):
-        room.preloads.get("1.3.1")
-    assert room.preloads.get("1.3.2").state == "ready"
+        room.preloads.get("1.3")
+    assert room.request("1.3").state == "waiting"
 
 
 def test_what_was_not_asked_for_is_not_there(room: Room) -> None:
     with pytest.raises(PreloadNotFound):
         room.preloads.get("1.3")
+    with pytest.raises(PreloadNotFound):
+        room.preloads.cancel("1.3")
+
+
+def test_a_cancelled_preload_is_broken_off(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preload_series, "NOTE_S", 0.0)
+    room.archive.gate.clear()
+    room.request("1.3")
+    room.begun()
+    room.request("1.4")
+    room.preloads.cancel("1.3")
+    room.preloads.cancel("1.4")
+    room.archive.gate.set()
+    eventually(lambda: room.queue.idle)
+    assert room.archive.fetched == ["1.3"]
+    assert room.cache.usage().volumes == 0
+    with pytest.raises(PreloadNotFound):
+        room.preloads.get("1.3")
+
+
+def test_a_session_that_waits_gets_a_volume_whose_preload_is_cancelled(room: Room) -> None:
+    room.archive.gate.clear()
+    room.request("1.3")
+    room.begun()
+    live = room.open("1.3")
+    eventually(lambda: live.progress[1] == 6)
+    room.preloads.cancel("1.3")
+    room.archive.gate.set()
+    live.loading.result(LONGEST_S)
+    assert live.volume is not None
+    assert room.archive.fetched == ["1.3"]
+
+
+def test_a_user_goes_before_what_nobody_waits_for(room: Room) -> None:
+    room.archive.gate.clear()
+    room.request("1.3.1")
+    room.begun()
+    for series in ("1.3.2", "1.3.3"):
+        room.request(series)
+    room.request("1.3.4", urgent=True)
+    room.begun()
+    assert room.archive.fetched == ["1.3.1", "1.3.4"], "one turn is kept for users"
+    live = room.open("1.3.3")  # waits in the queue, and goes first now
+    eventually(lambda: live.session.state == "loading" and len(room.shelf.waiting) == 3)
+    room.archive.gate.set()
+    live.loading.result(LONGEST_S)
+    for series in ("1.3.1", "1.3.2", "1.3.3", "1.3.4"):
+        room.until(series, "ready")
+    assert room.archive.fetched == ["1.3.1", "1.3.4", "1.3.3", "1.3.2"]
+
+
+def test_what_had_not_ended_is_done_after_a_restart(room: Room) -> None:
+    for series, state in (("1.3.1", "waiting"), ("1.3.2", "loading"), ("1.3.3", "failed")):
+        room.records.save(PreloadRecord(PreloadOrder("1.2", series), state))  # type: ignore[arg-type]
+    room.preloads.resume()
+    room.until("1.3.1", "ready")
+    room.until("1.3.2", "ready")
+    assert room.preloads.get("1.3.3").state == "failed"
+    assert sorted(room.archive.fetched) == ["1.3.1", "1.3.2"]
+
+
+def test_the_oldest_records_are_forgotten() -> None:
+    records = LocalPreloadRecords()
+    for n in range(KEPT_RECORDS + 1):
+        records.save(PreloadRecord(PreloadOrder("1.2", f"1.3.{n}")))
+    assert records.load("1.3.0") is None
+    assert len(records.all()) == KEPT_RECORDS
 
 
 def test_the_end_breaks_a_fetch_off_and_the_session_loads_after_the_restart(room: Room) -> None:
     room.archive.gate.clear()
     live = room.open("1.3")
-    assert room.archive.begun.acquire(timeout=10)
+    room.begun()
     room.world.host.closing.set()
     room.shelf.close()
     room.archive.gate.set()
-    assert isinstance(live.loading.exception(10), ArchiveUnreachable)
+    assert isinstance(live.loading.exception(LONGEST_S), ArchiveUnreachable)
     assert live.session.state == "loading"
     assert [entry.kind for entry in room.world.journal.read(live.session.id)] == ["opened"]
+
+
+def test_the_end_leaves_a_preload_to_the_next_start(room: Room) -> None:
+    room.archive.gate.clear()
+    room.request("1.3")
+    room.begun()
+    room.preloader.close()
+    room.shelf.close()
+    room.archive.gate.set()
+    eventually(lambda: room.queue.idle)
+    assert room.preloads.get("1.3").state == "loading"

@@ -5,6 +5,9 @@ import { NDJSON, linesOf } from './lines';
 import { UnreachableError, problemIn } from './problem';
 import type { Transport } from './transport';
 import type {
+  ExportBody,
+  ExportReply,
+  MeasurementsReply,
   ModelReply,
   OpenSessionBody,
   PatchReply,
@@ -15,6 +18,7 @@ import type {
   SegmentReply,
   SessionReply,
   TerminologyReply,
+  VersionReply,
 } from './wire';
 
 export type StepVerb = 'undo' | 'redo' | 'reset' | 'run';
@@ -106,8 +110,32 @@ export class Client {
     return this.transport.json('GET', `${at(id, number)}/labelmap`);
   }
 
-  accept(id: string, key: string): Promise<ResultReply> {
-    return this.transport.json('POST', `${at(id)}/accept`, { body: {}, key });
+  /** Accept; `known` are newer versions to store beside. */
+  accept(id: string, key: string, known: readonly string[] = []): Promise<ResultReply> {
+    const body = known.length > 0 ? { known_versions: known } : {};
+    return this.transport.json('POST', `${at(id)}/accept`, { body, key });
+  }
+
+  measurements(id: string): Promise<MeasurementsReply> {
+    return this.transport.json('GET', `${at(id)}/measurements`, { patient: true });
+  }
+
+  segmentations(studyInstanceUid: string, seriesInstanceUid: string): Promise<VersionReply[]> {
+    const query = `study_instance_uid=${encodeURIComponent(studyInstanceUid)}`;
+    return this.transport.json('GET', `/series/${seriesInstanceUid}/segmentations?${query}`);
+  }
+
+  requestExport(id: string, body: ExportBody, key: string): Promise<ExportReply> {
+    return this.transport.json('POST', `${at(id)}/exports`, { body, key });
+  }
+
+  export(exportId: string): Promise<ExportReply> {
+    return this.transport.json('GET', `/exports/${encodeURIComponent(exportId)}`);
+  }
+
+  async exportFile(exportId: string): Promise<Blob> {
+    const path = `/exports/${encodeURIComponent(exportId)}/file`;
+    return (await this.transport.send('GET', path, { accept: 'application/zip', patient: true })).blob();
   }
 
   result(resultId: string): Promise<ResultReply> {

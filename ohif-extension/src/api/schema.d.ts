@@ -4,6 +4,50 @@
  */
 
 export interface paths {
+    "/delineate/exports/{export_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read
+         * @description Read how far an export is.
+         */
+        get: operations["read_delineate_exports__export_id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete
+         * @description Forget an export and its file.
+         */
+        delete: operations["delete_delineate_exports__export_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/delineate/exports/{export_id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * File
+         * @description Fetch the file: a ZIP with a folder for each format.
+         */
+        get: operations["file_delineate_exports__export_id__file_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/delineate/health/live": {
         parameters: {
             query?: never;
@@ -36,6 +80,26 @@ export interface paths {
          * @description Say whether model, journal and archive are there: 200, or 503 with what is missing.
          */
         get: operations["ready_delineate_health_ready_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/delineate/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Metrics
+         * @description Return the process's metrics in Prometheus' text format; they name no patient, series or user.
+         */
+        get: operations["metrics_delineate_metrics_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -78,11 +142,15 @@ export interface paths {
         get: operations["read_delineate_preloads__series_instance_uid__get"];
         /**
          * Request
-         * @description Have a series read into memory; what is under way or there already is not read twice.
+         * @description Have a series read into the cache; what is under way or there already is not read twice.
          */
         put: operations["request_delineate_preloads__series_instance_uid__put"];
         post?: never;
-        delete?: never;
+        /**
+         * Cancel
+         * @description Do not read a series ahead after all; a session that waits for it gets it, and what is in the cache stays.
+         */
+        delete: operations["cancel_delineate_preloads__series_instance_uid__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -108,6 +176,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/delineate/results/{result_id}/recording": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Recording
+         * @description Read how the segments came to be: what `delineate replay` makes them again from.
+         */
+        get: operations["recording_delineate_results__result_id__recording_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/delineate/results/{result_id}/retry": {
         parameters: {
             query?: never;
@@ -119,9 +207,29 @@ export interface paths {
         put?: never;
         /**
          * Retry
-         * @description Try a failed or waiting result again now.
+         * @description Try a failed or waiting result, or documents that failed, again now.
          */
         post: operations["retry_delineate_results__result_id__retry_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/delineate/series/{series_instance_uid}/segmentations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Segmentations
+         * @description List the DICOM Segmentations that the archive holds of a series, the oldest first.
+         */
+        get: operations["segmentations_delineate_series__series_instance_uid__segmentations_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -187,7 +295,7 @@ export interface paths {
         put?: never;
         /**
          * Accept
-         * @description Freeze the segments and store them as a DICOM SEG.
+         * @description Freeze the segments and store them as a DICOM SEG, with their measurements and prompts as DICOM SR.
          */
         post: operations["accept_delineate_sessions__session_id__accept_post"];
         delete?: never;
@@ -212,6 +320,26 @@ export interface paths {
         get: operations["events_delineate_sessions__session_id__events_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/delineate/sessions/{session_id}/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Export
+         * @description Freeze the segments and have them written in those formats, as one ZIP file.
+         */
+        post: operations["export_delineate_sessions__session_id__exports_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -431,7 +559,7 @@ export interface paths {
         };
         /**
          * Search
-         * @description List the types of segments that match, the best first; common ones for an empty query.
+         * @description List the types of segments that match, the best first; common ones for an empty query; and the site's presets.
          */
         get: operations["search_delineate_terminology_get"];
         put?: never;
@@ -457,6 +585,11 @@ export interface components {
              * @enum {string}
              */
             encoding: "BINARY" | "LABELMAP";
+            /**
+             * Known Versions
+             * @default []
+             */
+            known_versions: string[];
             /** Segments */
             segments?: number[] | null;
             /** Series Description */
@@ -525,6 +658,50 @@ export interface components {
             ];
             /** Length Mm */
             length_mm: number;
+        };
+        /**
+         * ExportedFormatReply
+         * @description One format of an export.
+         */
+        ExportedFormatReply: {
+            /** Files */
+            files: string[];
+            /** Name */
+            name: string;
+            /** Reason */
+            reason: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "done" | "failed";
+        };
+        /**
+         * ExportReply
+         * @description An export on its way into a file.
+         */
+        ExportReply: {
+            /** Created At */
+            created_at: number;
+            /** Done */
+            done: number;
+            /** Formats */
+            formats: components["schemas"]["ExportedFormatReply"][];
+            /** Id */
+            id: string;
+            /** Reason */
+            reason: string | null;
+            /** Session */
+            session: string;
+            /** Size Bytes */
+            size_bytes: number | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "done" | "failed";
+            /** Total */
+            total: number;
         };
         /**
          * GeometryReply
@@ -722,6 +899,23 @@ export interface components {
             total: number;
         };
         /**
+         * PresetReply
+         * @description A name that the site gives its segments, ready to be given to one.
+         */
+        PresetReply: {
+            category: components["schemas"]["CodeReply"];
+            /** Colour */
+            colour: [
+                number,
+                number,
+                number
+            ];
+            /** Label */
+            label: string;
+            laterality: components["schemas"]["CodeReply"] | null;
+            type: components["schemas"]["CodeReply"];
+        };
+        /**
          * ProgressReply
          * @description How much of a volume has come from the archive.
          */
@@ -784,14 +978,55 @@ export interface components {
             segment: number;
         };
         /**
+         * RequestExport
+         * @description Body of ``POST .../exports``.
+         */
+        RequestExport: {
+            /** Formats */
+            formats: ("seg" | "seg-labelmap" | "nifti" | "nrrd" | "stl" | "obj" | "rtstruct" | "csv" | "prompts" | "recording")[];
+            /** Segments */
+            segments?: number[] | null;
+        };
+        /**
          * RequestPreload
          * @description Body of ``PUT /delineate/preloads/{series_instance_uid}``.
          */
         RequestPreload: {
+            /**
+             * Background
+             * @default false
+             */
+            background: boolean;
             /** Study Instance Uid */
             study_instance_uid: string;
             /** Volume */
             volume?: string | null;
+        };
+        /**
+         * ResultDocumentReply
+         * @description A DICOM SR that follows the SEG; that it failed takes nothing from the SEG.
+         */
+        ResultDocumentReply: {
+            /** Coerced */
+            coerced: string[];
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "measurements" | "prompts";
+            /** Problem */
+            problem: string | null;
+            /** Reason */
+            reason: string | null;
+            /** Series Instance Uid */
+            series_instance_uid: string;
+            /** Sop Instance Uid */
+            sop_instance_uid: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "pending" | "stored" | "failed";
         };
         /**
          * ResultReply
@@ -802,14 +1037,20 @@ export interface components {
             attempts: number;
             /** Coerced */
             coerced: string[];
+            /** Documents */
+            documents: components["schemas"]["ResultDocumentReply"][];
             /** Id */
             id: string;
             /** Next Try At */
             next_try_at: number | null;
+            /** Predecessor Sop Instance Uid */
+            predecessor_sop_instance_uid: string | null;
             /** Problem */
             problem: string | null;
             /** Reason */
             reason: string | null;
+            /** Segmentation Stored */
+            segmentation_stored: boolean;
             /** Series Instance Uid */
             series_instance_uid: string;
             /** Session */
@@ -1017,6 +1258,8 @@ export interface components {
         TerminologyReply: {
             /** Entries */
             entries: components["schemas"]["TerminologyEntryReply"][];
+            /** Presets */
+            presets: components["schemas"]["PresetReply"][];
         };
         /**
          * TimingReply
@@ -1061,6 +1304,44 @@ export interface components {
             /** Standard Deviation */
             standard_deviation: number;
         };
+        /**
+         * VersionReply
+         * @description A stored segmentation of a series.
+         */
+        VersionReply: {
+            /** Created At */
+            created_at: string | null;
+            /** Creator */
+            creator: string;
+            /** Description */
+            description: string;
+            /** Made By */
+            made_by: string;
+            /** Newest */
+            newest: boolean;
+            /** Predecessors */
+            predecessors: string[];
+            /** Segments */
+            segments: components["schemas"]["VersionSegmentReply"][];
+            /** Series Instance Uid */
+            series_instance_uid: string;
+            /** Sop Instance Uid */
+            sop_instance_uid: string;
+            /** Version */
+            version: number;
+        };
+        /**
+         * VersionSegmentReply
+         * @description A segment of a stored segmentation.
+         */
+        VersionSegmentReply: {
+            /** Label */
+            label: string;
+            /** Number */
+            number: number;
+            /** Tracking Uid */
+            tracking_uid: string | null;
+        };
     };
     responses: never;
     parameters: never;
@@ -1070,6 +1351,103 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    read_delineate_exports__export_id__get: {
+        parameters: {
+            query?: never;
+            header?: {
+                authorization?: string | null;
+            };
+            path: {
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportReply"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    delete_delineate_exports__export_id__delete: {
+        parameters: {
+            query?: never;
+            header?: {
+                authorization?: string | null;
+            };
+            path: {
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    file_delineate_exports__export_id__file_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                authorization?: string | null;
+            };
+            path: {
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     live_delineate_health_live_get: {
         parameters: {
             query?: never;
@@ -1108,6 +1486,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+        };
+    };
+    metrics_delineate_metrics_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                authorization?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -1213,6 +1620,37 @@ export interface operations {
             };
         };
     };
+    cancel_delineate_preloads__series_instance_uid__delete: {
+        parameters: {
+            query?: never;
+            header?: {
+                authorization?: string | null;
+            };
+            path: {
+                series_instance_uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     read_delineate_results__result_id__get: {
         parameters: {
             query?: never;
@@ -1246,6 +1684,39 @@ export interface operations {
             };
         };
     };
+    recording_delineate_results__result_id__recording_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                authorization?: string | null;
+            };
+            path: {
+                result_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     retry_delineate_results__result_id__retry_post: {
         parameters: {
             query?: never;
@@ -1266,6 +1737,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ResultReply"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    segmentations_delineate_series__series_instance_uid__segmentations_get: {
+        parameters: {
+            query: {
+                study_instance_uid: string;
+            };
+            header?: {
+                authorization?: string | null;
+            };
+            path: {
+                series_instance_uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionReply"][];
                 };
             };
             /** @description Validation Error */
@@ -1472,6 +1978,44 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": components["schemas"]["SessionEvents"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    export_delineate_sessions__session_id__exports_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                authorization?: string | null;
+                "idempotency-key"?: string | null;
+            };
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RequestExport"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportReply"];
                 };
             };
             /** @description Validation Error */

@@ -12,9 +12,13 @@ export type PatchReply = Schemas['PatchReply'];
 export type ResultReply = Schemas['ResultReply'];
 export type PreloadReply = Schemas['PreloadReply'];
 export type TerminologyReply = Schemas['TerminologyReply'];
+export type MeasurementsReply = Schemas['MeasurementsReply'];
+export type VersionReply = Schemas['VersionReply'];
+export type ExportReply = Schemas['ExportReply'];
 /** The kinds of server-sent events, and what each carries. */
 export type SessionEvents = Schemas['SessionEvents'];
 
 export type OpenSessionBody = Schemas['OpenSession'];
 export type PromptBody = Schemas['SubmitPrompt'];
 export type SegmentBody = Schemas['DescribeSegment'];
+export type ExportBody = Schemas['RequestExport'];

@@ -108,7 +108,7 @@ function Result({ result }: { readonly result: ResultState }): ReactElement {
     case 'verifying':
       return <Steps at={result.state} />;
     case 'stored':
-      return <StoredResult />;
+      return <StoredResult result={result} />;
     case 'waiting':
       return <Waiting result={result} />;
     case 'failed':
@@ -147,7 +147,7 @@ function Steps({ at }: { readonly at: 'encoding' | 'storing' | 'verifying' }): R
   );
 }
 
-function StoredResult(): ReactElement {
+function StoredResult({ result }: { readonly result: ResultState }): ReactElement {
   const actions = useActions();
   const [pending, start] = usePending();
   return (
@@ -163,6 +163,11 @@ function StoredResult(): ReactElement {
       >
         <strong>Stored</strong>
         <p>Read back from the archive and equal to what was accepted.</p>
+        {result.reportProblem && (
+          <p className="dl-warn-text" data-cy="delineate-report-problem">
+            Without its structured report: {result.reportProblem}
+          </p>
+        )}
       </Notice>
     </div>
   );

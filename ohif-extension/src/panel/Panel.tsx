@@ -7,13 +7,16 @@ import { Announcer } from './Announcer';
 import { canStart } from './availability';
 import { useActions, usePanelState, usePending } from './controller';
 import { Button, IconButton, Notice, ProblemNotice, Progress, Section } from './controls';
+import { Export } from './Export';
 import { Header } from './Header';
 import { Icon } from './icons';
+import { Measurements } from './Measurements';
 import { Prompts } from './Prompts';
 import { Segments } from './Segments';
 import type { OpenTool } from './SegmentTools';
 import { Settings } from './Settings';
 import { Preload, Start } from './Start';
+import { NewerVersions, Versions } from './Versions';
 
 export function Panel(): ReactElement {
   const state = usePanelState();
@@ -33,6 +36,7 @@ export function Panel(): ReactElement {
         <Settings settings={state.settings} />
       </div>
       <footer className="dl-footer">
+        <NewerVersions state={state} session={session} />
         {session?.state === 'ready' && !readOnly && <Accept state={state} session={session} setOpen={setOpen} />}
         <p className="dl-disclaimer" data-cy="delineate-disclaimer">
           <span>Research use only.</span> <span>Not a medical device; not for diagnosis or treatment.</span>
@@ -49,6 +53,7 @@ function Idle({ state }: { readonly state: PanelState }): ReactElement {
     <>
       {canStart(state) && state.preload.state !== 'failed' && <Prompts state={state} session={null} />}
       <Start state={state} />
+      {canStart(state) && state.series !== null && <Versions state={state} series={state.series} session={null} />}
     </>
   );
 }
@@ -92,6 +97,13 @@ function Session({ state, session, open, setOpen }: SessionProps): ReactElement 
       {!ended && readOnly === null && <Prompts state={state} session={session} />}
       {(session.state === 'opening' || session.state === 'loading') && <Loading state={state} />}
       {session.state === 'ready' && <Segments state={state} session={session} open={open} setOpen={setOpen} />}
+      {session.state === 'ready' && readOnly === null && (
+        <>
+          <Measurements state={state} session={session} />
+          <Export state={state} session={session} />
+        </>
+      )}
+      {session.state === 'ready' && <Versions state={state} series={session.series} session={session} />}
       {!ended && <CloseSession />}
     </>
   );

@@ -71,6 +71,14 @@ const SHAPES = {
   ),
   star: <path d="M12 4.5l2.3 4.9 5.2.7-3.8 3.7 1 5.3-4.7-2.6-4.7 2.6 1-5.3-3.8-3.7 5.2-.7z" />,
   close: <path d="M6.5 6.5l11 11M17.5 6.5l-11 11" />,
+  ruler: <path d="M4 15.5 15.5 4 20 8.5 8.5 20zM7.5 12l1.8 1.8M10.5 9l2.5 2.5M13.5 6l1.8 1.8" />,
+  versions: (
+    <>
+      <path d="M4.5 9.5 12 6l7.5 3.5L12 13z" />
+      <path d="M4.5 13.5 12 17l7.5-3.5" />
+    </>
+  ),
+  export: <path d="M12 14.5v-9M8.5 9 12 5.5 15.5 9M5 14v4.5h14V14" />,
   include: <path d="M12 7v10M7 12h10" />,
   exclude: <path d="M7 12h10" />,
 } satisfies Record<string, ReactNode>;

@@ -1,6 +1,7 @@
 /** Puts the panel's style sheet into a document, once. */
 import base from './style/base.css';
 import controls from './style/controls.css';
+import reports from './style/reports.css';
 import session from './style/session.css';
 
 const ID = 'delineate-panel-style';
@@ -11,6 +12,6 @@ export function installStylesheet(document: Document): void {
   }
   const style = document.createElement('style');
   style.id = ID;
-  style.textContent = [base, controls, session].join('\n');
+  style.textContent = [base, controls, session, reports].join('\n');
   document.head.append(style);
 }

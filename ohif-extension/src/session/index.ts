@@ -7,6 +7,7 @@ import { Opening } from './opening';
 import { Outbox } from './outbox';
 import { Preload } from './preload';
 import { problemOf } from './problems';
+import { Reports } from './reports';
 import { readSettings, writeSettings } from './settings';
 import { Store, initialState } from './store';
 
@@ -31,6 +32,7 @@ class SessionController implements Controller {
   private readonly connection: Connection;
   private readonly opening: Opening;
   private readonly preload: Preload;
+  private readonly reports: Reports;
   private unsubscribes: Unsubscribe[] = [];
 
   constructor(
@@ -48,6 +50,7 @@ class SessionController implements Controller {
     this.context = { host, store: this.store, connection: this.connection, outbox: new Outbox(this.storage) };
     this.opening = new Opening(this.context);
     this.preload = new Preload(this.store, this.connection);
+    this.reports = new Reports(this.context, () => this.opening.workspace?.session ?? null);
     this.actions = this.makeActions();
   }
 
@@ -69,6 +72,7 @@ class SessionController implements Controller {
   }
 
   dispose(): void {
+    this.reports.close();
     for (const unsubscribe of this.unsubscribes) unsubscribe();
     this.preload.close();
     this.opening.leave();
@@ -188,6 +192,14 @@ class SessionController implements Controller {
       redo: () => this.onActive(number => open()?.prompting.redo(number, 'panel')),
       run: () => this.onActive(number => open()?.prompting.run(number)),
       accept: async () => open()?.results.accept(),
+      acceptBeside: async () => {
+        const newer = store.state.reports?.newer ?? [];
+        await open()?.results.accept(newer.map(version => version.sopInstanceUid));
+      },
+      measure: () => this.reports.measure(),
+      listVersions: () => this.reports.listVersions(),
+      openVersion: version => opening.openVersion(version),
+      exportSegments: formats => this.reports.export(formats),
       retryAccept: async () => open()?.results.retry(),
       showResult: async () => open()?.results.show(),
       searchTerminology: query => this.searchTerminology(query),

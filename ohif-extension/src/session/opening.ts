@@ -3,7 +3,7 @@
 import { ProblemError } from '../api/problem';
 import type { OpenSessionBody, SessionReply } from '../api/wire';
 import { Grid } from '../geometry/grid';
-import type { Drawing, Series, SessionState, StoredSegmentation, VolumeChoice } from '../types';
+import type { Drawing, Series, SessionState, StoredSegmentation, StoredVersion, VolumeChoice } from '../types';
 import { uuid } from '../uuid';
 import type { Context, OpenSession } from './context';
 import { problemOf } from './problems';
@@ -75,6 +75,12 @@ export class Opening {
       return;
     }
     await this.open(series, { segmentation_sop_instance_uid: stored.sopInstanceUid });
+  }
+
+  /** Leave this session, and go on with a stored version of its series. */
+  async openVersion({ sopInstanceUid }: StoredVersion): Promise<void> {
+    const series = this.context.store.state.session?.series ?? this.context.host.activeSeries();
+    if (series !== null) await this.open(series, { segmentation_sop_instance_uid: sopInstanceUid });
   }
 
   /** Give a drawing to the session, to the one that is being opened, or to one that is opened for it. */

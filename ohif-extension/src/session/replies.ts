@@ -40,6 +40,7 @@ export function resultState(reply: ResultReply): ResultState {
     nextTryAt: reply.next_try_at,
     seriesInstanceUid: reply.series_instance_uid,
     sopInstanceUid: reply.sop_instance_uid,
+    reportProblem: reply.documents.find(document => document.state === 'failed')?.reason ?? null,
   };
 }
 

@@ -5,6 +5,7 @@ import { uuid } from '../uuid';
 import type { Context, OpenSession } from './context';
 import type { Lane } from './lane';
 import { problemOf } from './problems';
+import { newerVersions, updateReports } from './reports';
 import { isUnderway, resultState } from './replies';
 
 /** Between two looks at a result that the session's events tell nothing of. */
@@ -24,14 +25,15 @@ export class Results {
     private readonly lane: Lane
   ) {}
 
-  async accept(): Promise<void> {
+  /** Accept; `known` are newer versions of others to store beside. */
+  async accept(known: readonly string[] = []): Promise<void> {
     await this.attempt(async () => {
       const { connection } = this.context;
       if (connection.isOnline) await this.lane.idle();
       this.accepted = this.signature;
       this.key ??= uuid();
       const { key } = this;
-      this.adopt(await connection.call(client => client.accept(this.session.id, key)));
+      this.adopt(await connection.call(client => client.accept(this.session.id, key, known)));
     });
   }
 
@@ -98,11 +100,15 @@ export class Results {
   private async attempt(work: () => Promise<void>): Promise<void> {
     try {
       this.context.store.updateSession({ problem: null });
+      updateReports(this.context.store, this.session.id, { newer: [] });
       await work();
       this.key = null;
     } catch (error) {
       if (problemOf(error).type !== 'offline') this.key = null;
-      if (!this.closed) this.context.store.updateSession({ problem: problemOf(error) });
+      if (this.closed) return;
+      const newer = newerVersions(error);
+      if (newer.length > 0) updateReports(this.context.store, this.session.id, { newer });
+      else this.context.store.updateSession({ problem: problemOf(error) });
     }
   }
 }

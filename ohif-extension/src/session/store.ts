@@ -24,6 +24,8 @@ export function initialState(settings: Settings): PanelState {
     unsent: 0,
     notice: null,
     askDelete: null,
+    reports: null,
+    versions: null,
   };
 }
 

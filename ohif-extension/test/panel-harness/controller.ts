@@ -54,6 +54,11 @@ export class HandMadeController implements Controller {
       redo: note('redo'),
       run: note('run'),
       accept: note('accept'),
+      acceptBeside: note('acceptBeside'),
+      measure: note('measure'),
+      listVersions: note('listVersions'),
+      openVersion: note('openVersion'),
+      exportSegments: note('exportSegments'),
       retryAccept: note('retryAccept'),
       showResult: note('showResult'),
       searchTerminology: query => {

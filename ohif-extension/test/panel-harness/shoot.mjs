@@ -22,6 +22,7 @@ const CHROMIUM_FLAGS = [
 
 const part = name => `[data-cy="delineate-${name}"]`;
 const click = name => page => page.click(part(name));
+const reach = name => page => page.locator(part(name)).scrollIntoViewIfNeeded();
 const search = words => async page => {
   await page.fill(part('terminology-search'), words);
   await page.waitForSelector(part('terminology-option'));
@@ -42,6 +43,10 @@ const SCENES = {
   },
   colour: { state: 'three-segments', steps: [click('colour')] },
   delete: { state: 'three-segments', steps: [click('delete')] },
+  measurements: { state: 'measured', steps: [click('measurements-toggle'), reach('measurements')] },
+  'versions-list': { state: 'versions', steps: [click('versions-toggle'), reach('versions')] },
+  'export-dialogue': { state: 'export-running', steps: [click('export-toggle'), reach('export')] },
+  'export-finished': { state: 'export-done', steps: [click('export-toggle'), reach('export')] },
   settings: { state: 'ready', steps: [click('settings-toggle')] },
 };
 

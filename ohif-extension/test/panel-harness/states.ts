@@ -1,6 +1,8 @@
 /** Every state that the panel can show, by name: for the harness page, the screenshots and the tests. */
 import type {
   Code,
+  ExportState,
+  MeasuredState,
   ModelState,
   PanelState,
   Problem,
@@ -8,6 +10,7 @@ import type {
   SegmentState,
   Series,
   SessionState,
+  StoredVersion,
   TerminologyEntry,
 } from '../../src/types';
 
@@ -216,6 +219,63 @@ const OFFLINE = problem(
   'It was answering until a moment ago; it is tried again every few seconds.'
 );
 
+export const MEASURED: MeasuredState = {
+  pending: false,
+  unit: '',
+  note: null,
+  segments: {
+    [SEGMENT.number]: {
+      revision: SEGMENT.revision,
+      volumeMl: SEGMENT.volumeMl,
+      longestMm: 71.24,
+      perpendicularMm: 48.06,
+      longestInSpaceMm: 118.9,
+      surfaceMm2: 18_433,
+      mean: 112.47,
+      standardDeviation: 31.118,
+      median: 115,
+      minimum: 18,
+      maximum: 1284.2,
+    },
+  },
+  problem: null,
+};
+
+export const VERSIONS: readonly StoredVersion[] = [
+  {
+    sopInstanceUid: '1.2.840.3',
+    seriesInstanceUid: '1.2.840.30',
+    version: 3,
+    newest: true,
+    creator: 'Hopper^Grace',
+    createdAt: '2026-11-20T16:42:00+00:00',
+    description: 'Delineate AI-assisted segmentation (research use)',
+    segments: ['Kidney', 'Mass'],
+  },
+  {
+    sopInstanceUid: '1.2.840.2',
+    seriesInstanceUid: '1.2.840.20',
+    version: 2,
+    newest: false,
+    creator: 'Lovelace^Ada',
+    createdAt: '2026-11-19T09:05:00+00:00',
+    description: 'Delineate AI-assisted segmentation (research use)',
+    segments: ['Kidney'],
+  },
+  {
+    sopInstanceUid: '1.2.840.1',
+    seriesInstanceUid: '1.2.840.10',
+    version: 1,
+    newest: false,
+    creator: 'Acme Segmentor',
+    createdAt: null,
+    description: 'Total',
+    segments: ['Kidney', 'Liver', 'Spleen'],
+  },
+];
+
+const EXPORTING: ExportState = { state: 'running', done: 1, total: 3, refused: [], problem: null };
+
 export const STATES: Readonly<Record<string, PanelState>> = {
   'no-series': { ...IDLE, series: null, preload: { state: 'none', done: 0, total: 0, problem: null } },
   'no-study': {
@@ -299,6 +359,40 @@ export const STATES: Readonly<Record<string, PanelState>> = {
     segments: [SEGMENT, TUMOUR],
     result: result('failed', { reason: 'The archive refused the instance: 0xA700, out of resources.' }),
   }),
+  measured: withSession(
+    { segments: [SEGMENT, TUMOUR], activeSegment: SEGMENT.number },
+    { reports: { sessionId: SESSION.id, measured: MEASURED, exporting: null, newer: [] } }
+  ),
+  versions: withSession(
+    { openedFrom: { sopInstanceUid: VERSIONS[1]!.sopInstanceUid, readOnly: null } },
+    { versions: { pending: false, seriesInstanceUid: SERIES.seriesInstanceUid, list: VERSIONS, problem: null } }
+  ),
+  'newer-version': withSession(
+    { openedFrom: { sopInstanceUid: VERSIONS[1]!.sopInstanceUid, readOnly: null } },
+    { reports: { sessionId: SESSION.id, measured: null, exporting: null, newer: [VERSIONS[0]!] } }
+  ),
+  'export-running': withSession(
+    { segments: [SEGMENT, TUMOUR] },
+    { reports: { sessionId: SESSION.id, measured: null, exporting: EXPORTING, newer: [] } }
+  ),
+  'export-done': withSession(
+    { segments: [SEGMENT, TUMOUR] },
+    {
+      reports: {
+        sessionId: SESSION.id,
+        measured: null,
+        exporting: {
+          ...EXPORTING,
+          state: 'done',
+          done: 3,
+          refused: [
+            { format: 'seg-labelmap', reason: 'Segments 1 and 2 overlap, which LABELMAP cannot hold. Use BINARY.' },
+          ],
+        },
+        newer: [],
+      },
+    }
+  ),
   'read-only': withSession({
     segments: [SEGMENT, TUMOUR],
     openedFrom: {

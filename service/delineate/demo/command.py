@@ -39,8 +39,9 @@ def settings_from_environment(environment: Mapping[str, str]) -> DemoSettings:
     Parameters
     ----------
     environment : mapping of str to str
-        ``DEMO_PORT``, ``DEMO_ARCHIVE_PORT``, ``DEMO_SERVICE_PORT`` (8080, 8142, 8100) and
-        ``DEMO_STATE``, the folder for storage, credentials and logs (``.demo`` in the checkout).
+        ``DEMO_PORT``, ``DEMO_ARCHIVE_PORT``, ``DEMO_SERVICE_PORT`` (8080, 8142, 8100),
+        ``DEMO_STATE``, the folder for storage, credentials and logs (``.demo`` in the checkout), and
+        ``DEMO_REDIS``: not empty, the service keeps its sessions in a Redis on ``DEMO_REDIS_PORT`` (8179).
 
     Returns
     -------
@@ -58,6 +59,7 @@ def settings_from_environment(environment: Mapping[str, str]) -> DemoSettings:
         port=_port(environment, "DEMO_PORT", 8080),
         archive_port=_port(environment, "DEMO_ARCHIVE_PORT", 8142),
         service_port=_port(environment, "DEMO_SERVICE_PORT", 8100),
+        redis_port=_port(environment, "DEMO_REDIS_PORT", 8179) if environment.get("DEMO_REDIS") else None,
     )
 
 

@@ -44,6 +44,8 @@ class Gateway:
         ``dist`` folder of Delineate's extension for OHIF; where it is missing, the viewer works without.
     log : Path, optional
         Error log, ``folder/gateway.log`` if not given.
+    more_service_ports : tuple of int
+        Ports of further processes of the service, which share a Redis with the first.
     """
 
     folder: Path
@@ -55,6 +57,7 @@ class Gateway:
     viewer: Path
     extension: Path = EXTENSION
     log: Path | None = None
+    more_service_ports: tuple[int, ...] = ()
     server: Server = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -101,7 +104,10 @@ class Gateway:
             GATEWAY_NAMES="localhost 127.0.0.1",
             ARCHIVE_ADDRESS=f"127.0.0.1:{self.archive_port}",
             ARCHIVE_BASIC_AUTH=base64.b64encode(credentials).decode(),
-            SERVICE_ADDRESS=f"127.0.0.1:{self.service_port}",
+            SERVICE_SERVERS=" ".join(
+                f"server 127.0.0.1:{port} max_fails=0;" for port in (self.service_port, *self.more_service_ports)
+            ),
+            SERVICE_AUTHORIZATION="",
             OHIF_ROOT=self.viewer.resolve(),
             EXTENSION_ROOT=self.extension.resolve(),
         )

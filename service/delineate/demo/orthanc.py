@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +32,8 @@ class OrthancServer:
         The only registered user.
     log : Path, optional
         Its log file, ``folder/orthanc.log`` if not given.
+    environment : Mapping
+        More variables of orthanc.json.
     """
 
     folder: Path
@@ -39,6 +41,7 @@ class OrthancServer:
     username: str
     password: str = field(repr=False)
     log: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
     server: Server = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -53,6 +56,7 @@ class OrthancServer:
                 "ORTHANC_HTTP_PORT": str(self.http_port),
                 "ORTHANC_USERNAME": self.username,
                 "ORTHANC_PASSWORD": self.password,
+                **self.environment,
             },
             ready_timeout_s=READY_TIMEOUT_S,
         )

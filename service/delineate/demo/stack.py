@@ -23,10 +23,14 @@ from delineate.demo.errors import (
 from delineate.demo.gateway import Gateway
 from delineate.demo.orthanc import OrthancServer
 from delineate.demo.processes import Server, is_port_free
+from delineate.demo.redis import RedisServer
 from delineate.demo.upload import archive_client, store_sample
 
 SERVICE_READY_TIMEOUT_S = 180.0
 """How long the service may take to load its libraries and the model on a busy machine."""
+
+STABLE_AGE_S = 3
+"""Seconds after its last instance that Orthanc takes a series for complete."""
 
 Say = Callable[[str], object]
 
@@ -45,6 +49,8 @@ class DemoSettings:
         Port of the gateway, the one that a browser opens.
     archive_port, service_port : int
         Ports of Orthanc and of the service.
+    redis_port : int, optional
+        Port of a Redis that the service keeps its sessions in; without it they are in its own folder.
     """
 
     state: Path
@@ -52,9 +58,10 @@ class DemoSettings:
     port: int
     archive_port: int
     service_port: int
+    redis_port: int | None = None
 
     def require_free_ports(self) -> None:
-        """Check all three ports before anything is started.
+        """Check all ports before anything is started.
 
         Raises
         ------
@@ -65,8 +72,9 @@ class DemoSettings:
             ("the gateway", "DEMO_PORT", self.port),
             ("Orthanc", "DEMO_ARCHIVE_PORT", self.archive_port),
             ("the service", "DEMO_SERVICE_PORT", self.service_port),
+            ("Redis", "DEMO_REDIS_PORT", self.redis_port),
         ):
-            if not is_port_free(port):
+            if port is not None and not is_port_free(port):
                 raise PortTakenError(port, server, variable)
 
 
@@ -84,12 +92,15 @@ class DemoStack:
         The one origin.
     service_url : str
         Root of the service, without a trailing slash.
+    redis : RedisServer, optional
+        Redis, if the demo has one.
     """
 
     archive: OrthancServer
     service: Server
     gateway: Gateway
     service_url: str
+    redis: RedisServer | None = None
 
     @property
     def viewer_url(self) -> str:
@@ -105,7 +116,8 @@ class DemoStack:
         ServerEndedError
             If a part has ended by itself.
         """
-        for server in (self.archive.server, self.service, self.gateway.server):
+        more = (self.redis.server,) if self.redis else ()
+        for server in (self.archive.server, self.service, self.gateway.server, *more):
             if server.returncode is not None:
                 raise ServerEndedError(server.name, server.returncode, server.log_tail())
 
@@ -136,24 +148,59 @@ def demo_stack(settings: DemoSettings, say: Say) -> Iterator[DemoStack]:
     with ExitStack() as stack:
         stack.enter_context(_only_demo(settings.state))
         settings.require_free_ports()
-        password = _archive_password(settings.state / "archive-password")
+        password = _password(settings.state / "archive-password")
         say("Starting Orthanc ...")
         archive = OrthancServer(
-            settings.state / "orthanc", settings.archive_port, "delineate", password, logs / "orthanc.log"
+            settings.state / "orthanc",
+            settings.archive_port,
+            "delineate",
+            password,
+            logs / "orthanc.log",
+            preload_hook(settings.service_port),
         )
         stack.enter_context(archive)
+        redis = _redis(settings)
+        if redis is not None:
+            say("Starting Redis ...")
+            stack.enter_context(redis)
         say("Starting the service and the gateway ...")
-        service = _service(settings, archive)
+        service = _service(settings, archive, redis)
         stack.callback(service.stop)
         service.launch()
         if store_sample(archive_client(archive.dicomweb_url, archive.username, archive.password)):
             say("The head MRI was made and stored in Orthanc.")
         gateway = stack.enter_context(_gateway(settings, archive))
         service.await_ready()
-        yield DemoStack(archive, service, gateway, f"http://127.0.0.1:{settings.service_port}")
+        yield DemoStack(archive, service, gateway, f"http://127.0.0.1:{settings.service_port}", redis)
 
 
-def _service(settings: DemoSettings, archive: OrthancServer) -> Server:
+def _redis(settings: DemoSettings) -> RedisServer | None:
+    if settings.redis_port is None:
+        return None
+    password = _password(settings.state / "redis-password")
+    return RedisServer(settings.state / "redis", settings.redis_port, password, settings.state / "logs" / "redis.log")
+
+
+def preload_hook(service_port: int) -> dict[str, str]:
+    """Return what has Orthanc announce each complete series to the service.
+
+    Parameters
+    ----------
+    service_port : int
+        Of the service on this machine, which asks for no token.
+
+    Returns
+    -------
+    dict of str
+        Environment variables of Orthanc.
+    """
+    return {
+        "ORTHANC_DELINEATE_URL": f"http://127.0.0.1:{service_port}/delineate",
+        "ORTHANC_STABLE_AGE": str(STABLE_AGE_S),
+    }
+
+
+def _service(settings: DemoSettings, archive: OrthancServer, redis: RedisServer | None) -> Server:
     url = f"http://127.0.0.1:{settings.service_port}/delineate/health/ready"
 
     def is_ready() -> bool:
@@ -175,6 +222,7 @@ def _service(settings: DemoSettings, archive: OrthancServer) -> Server:
             "DELINEATE_HOST": "127.0.0.1",
             "DELINEATE_PORT": str(settings.service_port),
             "DELINEATE_DATA_DIR": str(settings.state / "service"),
+            **({"DELINEATE_REDIS_URL": redis.url} if redis else {}),
         },
         ready_timeout_s=SERVICE_READY_TIMEOUT_S,
     )
@@ -209,8 +257,8 @@ def delineate_command(verb: str) -> list[str]:
     return [str(Path(sys.executable).with_name("delineate")), verb]
 
 
-def _archive_password(file: Path) -> str:
-    """Read Orthanc's password, or make one that only this user can read."""
+def _password(file: Path) -> str:
+    """Read a password, or make one that only this user can read."""
     try:
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
             new.write(secrets.token_urlsafe(24))

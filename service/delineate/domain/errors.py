@@ -12,6 +12,7 @@
     │   └── SeriesChanged
     ├── SegmentationError    a stored segmentation that cannot be opened on the series
     │   └── SegmentationNotFound, NotASegmentation, SegmentationOfOtherSeries, SegmentationUnreadable
+    ├── RecordingUnreadable  a file is no recording of segments
     ├── PromptError          a prompt that cannot be taken
     │   ├── PromptOutsideVolume, WrongFrameOfReference, PromptPlaneMismatch,
     │   │   PromptPlaneUnsupported, PromptReferenceMismatch, PromptMalformed,
@@ -21,8 +22,9 @@
     │   ├── SessionNotFound, SessionClosed, SessionLoading, SessionFailed,
     │   │   SegmentNotFound, SegmentLocked, SegmentInvalid, NothingToUndo, NothingToRedo,
     │   │   SegmentEmpty, SegmentUnnamed, SegmentsOverlap, ResultNotFound, ResultNotFailed,
-    │   │   PromptNotFound, NothingToRun, PreloadNotFound, IdempotencyConflict, SessionReadOnly
-    │   │   SessionOwnedElsewhere, JournalUnavailable
+    │   │   PromptNotFound, NothingToRun, PreloadNotFound, IdempotencyConflict, SessionReadOnly,
+    │   │   NewerVersions, ExportNotFound, ExportNotReady
+    │   │   SessionOwnedElsewhere, JournalUnavailable, TooManySessions
     ├── ArchiveError         the archive did not do its part
     │   ├── ArchiveUnreachable, ArchiveTimeout, ArchiveDenied, ArchiveProtocol,
     │   │   SeriesNotFound, SeriesIncomplete
@@ -329,6 +331,10 @@ class SegmentationUnreadable(Worded, SegmentationError):
     """The segmentation is damaged or contradicts itself."""
 
 
+class RecordingUnreadable(Worded):
+    """The file is no recording of segments, or is damaged."""
+
+
 # --- Prompts ------------------------------------------------------------------------------------
 
 
@@ -463,8 +469,31 @@ class IdempotencyConflict(Worded, SessionError):
     """An idempotency key was used before for another request."""
 
 
+class TooManySessions(Worded, SessionError):
+    """No further session can be opened now."""
+
+
 class SessionReadOnly(Worded, SessionError):
     """The session's segmentation can be looked at only."""
+
+
+@dataclass(eq=False)
+class NewerVersions(SessionError):
+    """Somebody else has stored a newer version of the segmentation that the session goes on from."""
+
+    base: str
+    """SOP Instance UID of the segmentation that the session goes on from."""
+    versions: tuple[dict[str, str | None], ...]
+    """Of each newer one: ``sop_instance_uid``, ``creator``, ``created_at`` (ISO 8601, or None), ``description``."""
+
+    @property
+    def detail(self) -> str:  # noqa: D102
+        listed = "; ".join(f"{v['sop_instance_uid']} by {v['made']}" for v in self.versions[:MAX_LISTED])
+        return (
+            f"There is a newer version of this segmentation: {listed}. Nothing was stored, and your work is kept. "
+            "Accept again with `known_versions` naming it, to store yours beside it as another version; or open the "
+            "newer one and go on there."
+        )
 
 
 @dataclass(eq=False)
@@ -500,6 +529,14 @@ class SegmentsOverlap(Worded, SessionError):
 
 class ResultNotFound(Worded, SessionError):
     """No such result."""
+
+
+class ExportNotFound(Worded, SessionError):
+    """No such export."""
+
+
+class ExportNotReady(Worded, SessionError):
+    """The export's file is not there yet, or could not be made."""
 
 
 class PreloadNotFound(Worded, SessionError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,18 +13,29 @@ import numpy.typing as npt
 
 from delineate.domain.labelmap import Labelmap, Region
 from delineate.domain.model import ModelInfo
+from delineate.domain.preload import PreloadOrder, PreloadRecord
 from delineate.domain.prompts import Prompt, VoxelPrompt
 from delineate.domain.result import Result
 from delineate.domain.segment import SegmentDescription
 from delineate.domain.segmentation import InstanceReference, SegmentOrigin, StoredSegmentation
 from delineate.domain.session import Entry
 from delineate.domain.value_scale import ValueScale
+from delineate.domain.versions import SegmentationVersion
 from delineate.domain.volume import Volume, VolumePlan
 
 DicomJson = Mapping[str, Any]
 """One instance's attributes in the DICOM JSON model (PS3.18 F), without bulk pixel data."""
 Progress = Callable[[int, int, int], None]
 """Called with instances done, instances in all, bytes received so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesHeaders:
+    """What the archive says of a series."""
+
+    instances: Sequence[DicomJson]
+    digest: str
+    """Hash of all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +56,9 @@ class Archive(Protocol):
     def headers(self, study_instance_uid: str, series_instance_uid: str) -> list[DicomJson]:
         """Return the attributes of every instance (WADO-RS metadata); SeriesNotFound if there is none."""
 
+    def described(self, study_instance_uid: str, series_instance_uid: str) -> SeriesHeaders:
+        """Return the same with a hash of it, by which a series that is as it was before is known at once."""
+
     def instances(
         self, study_instance_uid: str, series_instance_uid: str, sop_instance_uids: Sequence[str], progress: Progress
     ) -> Iterator[bytes]:
@@ -55,6 +69,9 @@ class Archive(Protocol):
 
     def find_instance(self, study_instance_uid: str, sop_instance_uid: str) -> InstanceReference | None:
         """Return where in the study an instance is (QIDO-RS), or None if the study does not have it."""
+
+    def segmentations(self, study_instance_uid: str) -> list[InstanceReference]:
+        """Return where the study's DICOM Segmentations are (QIDO-RS); none if the archive has no such study."""
 
     def instance(self, study_instance_uid: str, series_instance_uid: str, sop_instance_uid: str) -> bytes:
         """Return one instance as a Part 10 file, as stored."""
@@ -121,6 +138,15 @@ class VolumeCache(Protocol):
 
     def find(self, plan: VolumePlan) -> Volume | None:
         """Return the plan's volume if it is there."""
+
+    def holds(self, fingerprint: str) -> bool:
+        """Tell whether the volume of a plan with that fingerprint is there; that does not count as a use."""
+
+    def remember(self, digest: str, plan: VolumePlan) -> None:
+        """Keep, beside the plan's volume, that headers with this hash gave this plan."""
+
+    def recall(self, digest: str, volume: str | None) -> VolumePlan | None:
+        """Return the plan that headers with this hash gave for a selector, if its volume is still there."""
 
     def load(self, plan: VolumePlan, fill: FillVoxels, while_waiting: WhileWaiting = ...) -> Volume:
         """Return the plan's volume; if it is not there, have ``fill`` write it, once for all who ask meanwhile.
@@ -206,6 +232,13 @@ class Segmenter(Protocol):
     def info(self) -> ModelInfo:
         """What the model is and takes."""
 
+    @property
+    def working_bytes(self) -> int:
+        """What model runs take of the machine's memory, once for all engines."""
+
+    def engine_bytes(self, shape: tuple[int, int, int]) -> int:
+        """Return what an engine takes at most for a volume of that shape (k, j, i), beside what all of them share."""
+
     def open(self, volume: Volume, user: str) -> Engine:
         """Load a volume for a session of ``user`` (the unit of fair sharing); copies nothing large per session."""
 
@@ -234,6 +267,10 @@ class AcceptedSegment:
     """Whether the voxels are those of its origin."""
     origin: SegmentOrigin | None = None
     """What it was in the acceptance's predecessor."""
+    revision: int = 0
+    """In the session."""
+    prompts: tuple[Prompt, ...] = ()
+    """Those that it was made from in the session, in the order in which they took effect."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -280,6 +317,24 @@ class SegmentationReader(Protocol):
         """Return the segmentation on the plan's grid, or read-only with the reason; SegmentationError leaves if not."""
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How a session began, and whether it ended: what a journal knows without reading the whole session."""
+
+    session_id: str
+    data: Mapping[str, Any]
+    """Of its first entry, of kind ``opened`` (session.py)."""
+    ended: bool
+    """Whether it was closed, or could not be loaded."""
+
+
+class VersionReader(Protocol):
+    """Reads what the header of a stored segmentation says of it as a version."""
+
+    def version(self, header: DicomJson) -> SegmentationVersion:
+        """Return it; what the header lacks is empty."""
+
+
 class Journal(Protocol):
     """The append-only record of every session.
 
@@ -293,6 +348,12 @@ class Journal(Protocol):
 
     def sessions(self) -> list[str]:
         """Return the ids of all sessions that were not purged, oldest first."""
+
+    def openings(self, user: str) -> list[Opening]:
+        """Return how that user's sessions began, those that were not purged, oldest first."""
+
+    def untouched_since(self, at: float) -> list[str]:
+        """Return the ids of the sessions whose last entry is from before ``at``, seconds since the epoch."""
 
     def read(self, session_id: str) -> list[Entry]:
         """Return a session's entries in order; empty if there is no such session."""
@@ -356,11 +417,37 @@ class ResultStore(Protocol):
     def read_file(self, result_id: str, name: str) -> bytes | None:
         """Return a file of a result, or None."""
 
-    def purge_files(self, result_id: str) -> None:
-        """Forget the files of a result; its state stays."""
+    def purge_files(self, result_id: str, keep: Collection[str] = ()) -> None:
+        """Forget the files of a result but those named in ``keep``; its state stays."""
 
     def purge_result(self, result_id: str) -> None:
         """Forget a result and its files."""
+
+
+class PreloadRecords(Protocol):
+    """How far each preload of this machine is, whichever of its processes does the work; one for each series."""
+
+    def save(self, record: PreloadRecord) -> None:
+        """Keep a record in place of the series' last one."""
+
+    def update(self, record: PreloadRecord) -> None:
+        """Keep a record in place of the series' last one, if there is one."""
+
+    def load(self, series_instance_uid: str) -> PreloadRecord | None:
+        """Return the series' record, None if there is none."""
+
+    def remove(self, series_instance_uid: str) -> None:
+        """Forget the series' record."""
+
+    def all(self) -> list[PreloadRecord]:
+        """Return the records that are kept."""
+
+
+class PreloadQueue(Protocol):
+    """Hands orders to whoever preloads on this machine."""
+
+    def send(self, order: PreloadOrder, *, urgent: bool = False) -> None:
+        """Have the order carried out after those before it; an urgent one before all that are not."""
 
 
 class Outbox(Protocol):
@@ -378,8 +465,6 @@ class ExportSource:
     segmentation: bytes
     """The acceptance as a DICOM SEG: what is said of patient, study and source images is taken from it."""
     volume: Volume
-    prompts: Mapping[int, Sequence[Prompt]] = field(default_factory=dict)
-    """Of each segment, by its Segment Number in the session, in the order in which they took effect."""
 
 
 class Exporter(Protocol):

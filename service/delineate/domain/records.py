@@ -9,7 +9,7 @@ from typing import Any
 from delineate.domain.geometry import Box, PatientPoint, VolumeGeometry
 from delineate.domain.labelmap import Labelmap, Region, count_packed, pack, unpack
 from delineate.domain.prompts import DrawnPrompt, LabelmapPrompt, PointPrompt, Prompt, PromptOrigin
-from delineate.domain.result import Result
+from delineate.domain.result import Result, ResultDocument
 from delineate.domain.segment import CodedConcept, SegmentDescription
 from delineate.domain.volume import SliceSource, VolumePlan
 
@@ -127,4 +127,6 @@ def result_to_json(result: Result) -> Json:
 
 def result_from_json(data: Mapping[str, Any]) -> Result:
     """Turn JSON back into a result's state."""
-    return Result(**{**data, "coerced": tuple(data["coerced"])})
+    plain: Json = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+    documents = tuple(ResultDocument(**{**d, "coerced": tuple(d["coerced"])}) for d in data.get("documents", ()))
+    return Result(**{**plain, "documents": documents})

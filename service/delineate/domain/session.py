@@ -68,6 +68,8 @@ TRANSITIONS: Mapping[tuple[SessionState, str], SessionState] = {
 }
 """Session state and entry kind to the next state; any other kind keeps the state."""
 
+ENDINGS = ("closed", "load_failed")
+"""Kinds of the entries after which a session is not worked with any more."""
 MAX_ATTEMPTS = 2
 """A prompt whose run crashed the process this often is marked failed, and the session goes on."""
 

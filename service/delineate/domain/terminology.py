@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from delineate.domain.segment import LATERALITIES, CodedConcept
+from delineate.domain.segment import LATERALITIES, CodedConcept, SegmentDescription
 from delineate.domain.synonyms import COMMON, SYNONYMS
 
 Words = tuple[str, ...]
@@ -50,7 +50,7 @@ class _Names:
 
 
 class Terminology:
-    """Finds entries by words and beginnings of words, in their labels and in synonyms of them.
+    """Finds entries by words and beginnings of words, in their labels and in synonyms of them; and the site's presets.
 
     Examples
     --------
@@ -60,13 +60,24 @@ class Terminology:
     ['Kidney']
     """
 
-    def __init__(self, entries: Iterable[TerminologyEntry]) -> None:
+    def __init__(self, entries: Iterable[TerminologyEntry], presets: Sequence[SegmentDescription] = ()) -> None:
+        self._presets = tuple(presets)
         self._names = [_named(entry) for entry in entries]
         codes = {names.entry.type.value: names.entry for names in self._names if names.entry.type.scheme == "SCT"}
         self._common = [codes[code] for code in COMMON if code in codes]
 
     def __len__(self) -> int:
         return len(self._names)
+
+    def presets(self, query: str) -> list[SegmentDescription]:
+        """Return the site's presets of which a word, in label, type or side, begins with each word of the query."""
+        wanted = _words(query)
+
+        def named(preset: SegmentDescription) -> Words:
+            meanings = [code.meaning for code in (preset.type, preset.laterality) if code is not None]
+            return _words(" ".join([preset.label, *meanings]))
+
+        return [p for p in self._presets if all(any(n.startswith(w) for n in named(p)) for w in wanted)]
 
     def search(self, query: str, *, limit: int) -> list[TerminologyEntry]:
         """Return the entries that match every word of the query, the best first; common ones for an empty query."""

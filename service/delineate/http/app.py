@@ -10,13 +10,16 @@ from fastapi import FastAPI
 from delineate import __version__
 from delineate.http import (
     routes_events,
+    routes_exports,
     routes_health,
     routes_measurements,
+    routes_metrics,
     routes_preloads,
     routes_results,
     routes_segments,
     routes_sessions,
     routes_terminology,
+    routes_versions,
 )
 from delineate.http.limits import BodyLimit
 from delineate.http.patches import Patches
@@ -46,15 +49,18 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.state.settings = services.settings
-    app.state.patches = Patches()
+    app.state.patches = Patches(services.meter)
     routed = (
         routes_health,
+        routes_metrics,
         routes_terminology,
         routes_preloads,
         routes_sessions,
         routes_segments,
         routes_measurements,
         routes_results,
+        routes_versions,
+        routes_exports,
         routes_events,
     )
     for module in routed:

@@ -6,7 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from delineate.domain.errors import DelineateError
 from delineate.http.patches import Patches
-from delineate.http.schemas import PatchReply, ProgressReply, ResultReply, SegmentReply, SessionReply
+from delineate.http.result_replies import ResultReply
+from delineate.http.schemas import PatchReply, ProgressReply, SegmentReply, SessionReply
 from delineate.usecases.events import (
     Event,
     PatchMade,

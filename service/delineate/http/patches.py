@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from delineate.domain.session import Change, patch_of
 from delineate.http.schemas import PatchReply
 from delineate.usecases.live import LiveSession
+from delineate.usecases.meter import Meter, NoMeter
 
 KEPT = 16
 """Patches that are remembered: a change is asked for by its request and by the windows that listen, all at one time."""
@@ -28,7 +29,8 @@ class _Wanted:
 class Patches:
     """Makes the patch of a change, once."""
 
-    def __init__(self) -> None:
+    def __init__(self, meter: Meter | None = None) -> None:
+        self._meter = meter or NoMeter()
         self._wanted: OrderedDict[int, _Wanted] = OrderedDict()
         self._guard = threading.Lock()
 
@@ -42,6 +44,7 @@ class Patches:
             if wanted.made is None:
                 geometry = live.plan.geometry
                 wanted.made = PatchReply.of(patch_of(change, geometry.shape, geometry.voxel_volume_ml))
+                self._meter.patch_made(len(wanted.made.voxels))
             return wanted.made
 
 

@@ -42,6 +42,7 @@ STATUS: Mapping[type[e.DelineateError], int] = {
     e.NotASegmentation: 422,
     e.SegmentationOfOtherSeries: 422,
     e.SegmentationUnreadable: 422,
+    e.RecordingUnreadable: 422,
     e.PromptOutsideVolume: 422,
     e.WrongFrameOfReference: 422,
     e.PromptPlaneMismatch: 422,
@@ -55,6 +56,7 @@ STATUS: Mapping[type[e.DelineateError], int] = {
     e.SessionLoading: 409,
     e.SessionFailed: 409,
     e.SessionReadOnly: 409,
+    e.NewerVersions: 409,
     e.SegmentNotFound: 404,
     e.SegmentLocked: 409,
     e.SegmentInvalid: 422,
@@ -65,10 +67,13 @@ STATUS: Mapping[type[e.DelineateError], int] = {
     e.IdempotencyConflict: 409,
     e.SessionOwnedElsewhere: 503,
     e.JournalUnavailable: 503,
+    e.TooManySessions: 503,
     e.SegmentEmpty: 422,
     e.SegmentUnnamed: 422,
     e.SegmentsOverlap: 409,
     e.ResultNotFound: 404,
+    e.ExportNotFound: 404,
+    e.ExportNotReady: 409,
     e.PreloadNotFound: 404,
     e.ResultNotFailed: 409,
     e.ArchiveUnreachable: 503,
@@ -103,6 +108,15 @@ def problem_document(error: e.DelineateError) -> dict[str, Any]:
     """Return the problem document of an error: its fields become extension members."""
     title = (type(error).__doc__ or type(error).__name__).splitlines()[0]
     return _document(type(error).__name__, title, STATUS[type(error)], error.detail, _members(error))
+
+
+def recorded_problem(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the problem document of an error that was recorded as JSON (domain/preload.py)."""
+    kind = getattr(e, record["error"] or "", None)
+    if kind is None or kind not in STATUS:
+        return internal_fault()
+    title = (kind.__doc__ or kind.__name__).splitlines()[0]
+    return _document(kind.__name__, title, STATUS[kind], record["detail"], record["members"])
 
 
 def internal_fault() -> dict[str, Any]:

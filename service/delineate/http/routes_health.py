@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
-from delineate.domain.errors import ArchiveError
+from delineate.domain.errors import DelineateError
 from delineate.http.dependencies import Parts, User
 from delineate.http.schemas import ModelReply
 
@@ -15,7 +15,7 @@ router = APIRouter(tags=["health"])
 
 
 @router.get("/health/live")
-def live() -> dict[str, str]:
+async def live() -> dict[str, str]:
     """Answer as long as the process serves requests."""
     return {"status": "live"}
 
@@ -23,13 +23,15 @@ def live() -> dict[str, str]:
 @router.get("/health/ready")
 def ready(parts: Parts) -> JSONResponse:
     """Say whether model, journal and archive are there: 200, or 503 with what is missing."""
-    checks: dict[str, Any] = {"model": parts.segmenter.info.id, "journal": "ok"}
-    try:
-        parts.archive.check()
-        checks["archive"] = "ok"
-    except ArchiveError as error:
-        checks["archive"] = error.detail
-    good = checks["archive"] == "ok"
+    checks: dict[str, Any] = {"model": parts.segmenter.info.id}
+    good = True
+    for name, check in (("journal", parts.stores.check), ("archive", parts.archive.check)):
+        try:
+            check()
+            checks[name] = "ok"
+        except DelineateError as error:
+            checks[name] = error.detail
+            good = False
     return JSONResponse(
         {"status": "ready" if good else "not ready", "checks": checks}, status_code=200 if good else 503
     )

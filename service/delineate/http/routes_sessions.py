@@ -47,13 +47,7 @@ async def open_(
 @router.get("/sessions")
 def list_(parts: Parts, user: User, study_instance_uid: Annotated[Uid | None, Query()] = None) -> list[SessionReply]:
     """List the caller's open sessions, of one study or of all."""
-    return [
-        _reply(parts, live)
-        for live in parts.host.all()
-        if live.session.user == user
-        and live.session.state in ("loading", "ready")
-        and study_instance_uid in (None, live.session.study_instance_uid)
-    ]
+    return [_reply(parts, live) for live in parts.host.open_sessions(user, study_instance_uid)]
 
 
 @router.get("/sessions/{session_id}")

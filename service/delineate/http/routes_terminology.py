@@ -23,6 +23,6 @@ def search(
     q: Annotated[str, Query(max_length=LONGEST_QUERY, description="Words, or beginnings of words")] = "",
     limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = 20,
 ) -> TerminologyReply:
-    """List the types of segments that match, the best first; common ones for an empty query."""
+    """List the types of segments that match, the best first; common ones for an empty query; and the site's presets."""
     terminology: Terminology = parts.terminology
-    return TerminologyReply.of(terminology.search(q, limit=limit))
+    return TerminologyReply.of(terminology.search(q, limit=limit), terminology.presets(q)[:limit])

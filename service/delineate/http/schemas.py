@@ -12,7 +12,6 @@ from delineate.domain.geometry import Box, PatientPoint, VolumeGeometry
 from delineate.domain.labelmap import Region, pack_text, unpack_text
 from delineate.domain.model import ModelInfo
 from delineate.domain.prompts import MAX_POINTS, DrawnPrompt, LabelmapPrompt, PointPrompt, Prompt, PromptOrigin
-from delineate.domain.result import Result
 from delineate.domain.segment import CodedConcept
 from delineate.domain.segmentation import OpenedFrom
 from delineate.domain.session import Patch, SegmentRecord
@@ -128,14 +127,6 @@ class SubmitPrompt(Request):
         if region is None:
             raise PromptMalformed(f"The labelmap's box {box.bounds} lies outside the volume of shape {shape}.")
         return LabelmapPrompt(origin, region)
-
-
-class Accept(Request):
-    """Body of ``POST .../accept``."""
-
-    segments: Annotated[list[int], Field(min_length=1)] | None = None
-    series_description: Annotated[str, StringConstraints(max_length=64, pattern=r"^[^\\\x00-\x1f]+$")] | None = None
-    encoding: Literal["BINARY", "LABELMAP"] = "BINARY"
 
 
 # --- replies --------------------------------------------------------------------------------------
@@ -368,37 +359,4 @@ class SessionReply(BaseModel):
             progress=ProgressReply.of(live.progress),
             touched_at=session.touched_at,
             opened_from=OpenedFromReply.of(session.opened_from) if session.opened_from else None,
-        )
-
-
-class ResultReply(BaseModel):
-    """An accepted segmentation on its way into the archive."""
-
-    id: str
-    session: str
-    state: Literal["encoding", "storing", "verifying", "stored", "waiting", "failed"]
-    study_instance_uid: str
-    series_instance_uid: str
-    sop_instance_uid: str
-    attempts: int
-    next_try_at: float | None
-    reason: str | None
-    problem: str | None
-    coerced: list[str]
-
-    @classmethod
-    def of(cls, result: Result) -> ResultReply:
-        """Make the reply of a result."""
-        return cls(
-            id=result.id,
-            session=result.session,
-            state=result.state,
-            study_instance_uid=result.study_instance_uid,
-            series_instance_uid=result.series_instance_uid,
-            sop_instance_uid=result.sop_instance_uid,
-            attempts=result.attempts,
-            next_try_at=result.next_try_at,
-            reason=result.reason,
-            problem=result.problem,
-            coerced=list(result.coerced),
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel
 
-from delineate.domain.segment import CodedConcept
+from delineate.domain.segment import CodedConcept, SegmentDescription
 from delineate.domain.terminology import TerminologyEntry
 from delineate.http.schemas import CodeReply
 
@@ -23,15 +23,36 @@ class TerminologyEntryReply(BaseModel):
     """Recommended display colour, sRGB 0-255; null where no source recommends one."""
 
 
+class PresetReply(BaseModel):
+    """A name that the site gives its segments, ready to be given to one."""
+
+    label: str
+    category: CodeReply
+    type: CodeReply
+    laterality: CodeReply | None
+    colour: tuple[int, int, int]
+    """sRGB 0-255."""
+
+    @classmethod
+    def of(cls, preset: SegmentDescription) -> PresetReply:
+        """Make the reply of a preset, which is named."""
+        codes = [_code(code) for code in (preset.category, preset.type) if code is not None]
+        side = _code(preset.laterality) if preset.laterality is not None else None
+        return cls(label=preset.label, category=codes[0], type=codes[1], laterality=side, colour=preset.colour)
+
+
 class TerminologyReply(BaseModel):
     """The entries that match, the best first."""
 
+    presets: list[PresetReply]
+    """The site's own names that match, in the site's order."""
     entries: list[TerminologyEntryReply]
 
     @classmethod
-    def of(cls, entries: Iterable[TerminologyEntry]) -> TerminologyReply:
-        """Make the reply of entries."""
+    def of(cls, entries: Iterable[TerminologyEntry], presets: Iterable[SegmentDescription] = ()) -> TerminologyReply:
+        """Make the reply of entries and presets."""
         return cls(
+            presets=[PresetReply.of(preset) for preset in presets],
             entries=[
                 TerminologyEntryReply(
                     label=entry.label,
@@ -41,7 +62,7 @@ class TerminologyReply(BaseModel):
                     colour=entry.colour,
                 )
                 for entry in entries
-            ]
+            ],
         )
 
 

@@ -2,67 +2,126 @@
 
 from __future__ import annotations
 
-import base64
-import json
+import contextlib
 import uuid
-from dataclasses import asdict, replace
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
-from delineate.domain.errors import ResultNotFailed, SegmentEmpty, SegmentsOverlap, SegmentUnnamed
-from delineate.domain.geometry import Box
-from delineate.domain.model import ModelInfo
-from delineate.domain.ports import Acceptance, AcceptedSegment, Outbox, ResultStore, SegmentationEncoding
-from delineate.domain.records import (
-    PackedRegion,
-    description_from_json,
-    description_to_json,
-    plan_from_json,
-    plan_to_json,
-)
-from delineate.domain.result import Result
-from delineate.domain.segmentation import InstanceReference, origin_from_json, origin_to_json
+from delineate.domain.errors import ArchiveDenied, ArchiveTimeout, ArchiveUnreachable, ResultNotFailed, ResultNotFound
+from delineate.domain.ports import Outbox, ResultStore, SegmentationEncoding
+from delineate.domain.result import DocumentKind, Result, document_of
+from delineate.domain.segmentation import SEGMENTATION_CLASSES, InstanceReference
 from delineate.domain.session import SegmentRecord
+from delineate.usecases.frozen import check_overlap, chosen_segments, freeze
 from delineate.usecases.host import SessionHost
 from delineate.usecases.live import LiveSession
+from delineate.usecases.segmentation_versions import SegmentationVersions
 
 ACCEPTANCE_FILE = "acceptance.json"
-DEFAULT_DESCRIPTION = "Delineate AI-assisted segmentation (research use)"
+TEMPORARY = (ArchiveUnreachable, ArchiveTimeout, ArchiveDenied)
+"""Faults of the archive that may pass."""
 
 
-def accept_segmentation(
-    host: SessionHost,
-    results: ResultStore,
-    outbox: Outbox,
-    live: LiveSession,
-    *,
-    numbers: list[int] | None,
-    series_description: str | None,
-    encoding: SegmentationEncoding,
-    key: str,
-    digest: str,
-) -> Result:
-    """Freeze the segments as they are now and have them stored.
+@dataclass(frozen=True, slots=True)
+class AcceptRequest:
+    """What is to be accepted, and how."""
 
-    The result's id and the SEG's UIDs follow from session and key, so that a repeated request is the same result.
+    numbers: Sequence[int] | None = None
+    """Segment Numbers; None: all."""
+    series_description: str | None = None
+    encoding: SegmentationEncoding = "BINARY"
+    known_versions: Sequence[str] = ()
+    """SOP Instance UIDs of newer versions that the user knows of, and wants to store beside."""
 
-    Raises
-    ------
-    SegmentEmpty, SegmentUnnamed
-        If one of the segments cannot be accepted.
-    SegmentsOverlap
-        If LABELMAP encoding is asked for and segments overlap.
-    SessionReadOnly
-        If the session shows a segmentation that cannot be refined.
-    """
-    with live.lock:
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Accepting:
+    """The parts that accepting takes."""
+
+    host: SessionHost
+    results: ResultStore
+    outbox: Outbox
+    versions: SegmentationVersions
+
+    def accept(self, live: LiveSession, request: AcceptRequest, *, key: str, digest: str) -> Result:
+        """Freeze the segments as they are now and have them stored.
+
+        The result's id and the SEG's UIDs follow from session and key, so that a repeated request is the same result.
+
+        Raises
+        ------
+        SegmentEmpty, SegmentUnnamed
+            If one of the segments cannot be accepted.
+        SegmentsOverlap
+            If LABELMAP encoding is asked for and segments overlap.
+        SessionReadOnly
+            If the session shows a segmentation that cannot be refined.
+        NewerVersions
+            If somebody else has made another next version of the same segmentation.
+        """
+        with live.lock:
+            if (known := self._replied(live, key, digest)) is not None:
+                return known
+            base = self._base(live, self._chosen(live, request))
+        with self._alone(live, base, request) as checked, live.lock:
+            if (known := self._replied(live, key, digest)) is not None:
+                return known
+            result = self._accepted(live, request, base, key, checked=checked)
+            self.host.record(live, self.host.entry("accepted", result=result.id, key=key, digest=digest))
+        self.outbox.schedule(result.id)
+        return result
+
+    def _replied(self, live: LiveSession, key: str, digest: str) -> Result | None:
         _ = live.plan
         live.check_writable()
-        if live.session.replied(key, digest):
-            return results.load(live.session.made(key))
-        chosen = [live.session.segment(n) for n in (numbers if numbers is not None else live.session.segments)]
-        _check(live, chosen, encoding)
+        return self.results.load(live.session.made(key)) if live.session.replied(key, digest) else None
+
+    def _chosen(self, live: LiveSession, request: AcceptRequest) -> list[SegmentRecord]:
+        chosen = chosen_segments(live, request.numbers)
+        if request.encoding == "LABELMAP":
+            check_overlap(live, chosen)
+        return chosen
+
+    def _base(self, live: LiveSession, chosen: Sequence[SegmentRecord]) -> InstanceReference | None:
+        """Return the segmentation of which this will be the next version.
+
+        That is what the session itself stored last of the same findings, else what it was opened from.
+        """
+        findings = {segment.tracking_uid for segment in chosen}
+        for name in reversed(live.session.results):
+            result = self.results.load(name)
+            if result.segmentation_stored and findings.intersection(result.findings):
+                return InstanceReference(result.series_instance_uid, result.sop_instance_uid, result.sop_class_uid)
+        return live.session.opened_from.reference if live.session.opened_from else None
+
+    @contextmanager
+    def _alone(self, live: LiveSession, base: InstanceReference | None, request: AcceptRequest) -> Iterator[bool]:
+        """Keep others from accepting a next version of ``base``; yield whether it is known that nobody has."""
+        if base is None:
+            yield True
+            return
+        with self.versions.turn(base.sop_instance_uid):
+            own = [self.results.load(name).sop_instance_uid for name in live.session.results]
+            checked = False
+            with contextlib.suppress(*TEMPORARY):  # then it is asked before storing
+                self.versions.check(
+                    live.session.study_instance_uid, base.sop_instance_uid, own=own, known=request.known_versions
+                )
+                checked = True
+            yield checked
+
+    def _accepted(
+        self, live: LiveSession, request: AcceptRequest, base: InstanceReference | None, key: str, *, checked: bool
+    ) -> Result:
         made = uuid.uuid5(uuid.NAMESPACE_OID, f"{live.session.id}/{key}")
+        with contextlib.suppress(ResultNotFound):  # unless the process that saved it died before the journal had it
+            return self.results.load(made.hex)
+        chosen = self._chosen(live, request)
+        sop_instance_uid = f"2.25.{uuid.uuid5(made, 'instance').int}"
+        kinds: list[DocumentKind] = ["measurements"]
+        if any(segment.applied for segment in chosen):
+            kinds.append("prompts")
         result = Result(
             id=made.hex,
             session=live.session.id,
@@ -71,118 +130,52 @@ def accept_segmentation(
             stage="encoding",
             study_instance_uid=live.session.study_instance_uid,
             series_instance_uid=f"2.25.{uuid.uuid5(made, 'series').int}",
-            sop_instance_uid=f"2.25.{uuid.uuid5(made, 'instance').int}",
-            created_at=host.clock(),
+            sop_instance_uid=sop_instance_uid,
+            created_at=self.host.clock(),
+            sop_class_uid=SEGMENTATION_CLASSES[request.encoding == "LABELMAP"],
+            findings=tuple(segment.tracking_uid for segment in chosen),
+            documents=tuple(document_of(sop_instance_uid, kind) for kind in kinds),
+            predecessor=base.sop_instance_uid if base else None,
+            version_checked=checked,
+            known_versions=tuple(request.known_versions),
         )
-        frozen = _freeze(live, chosen, result, host.segmenter.info, series_description, encoding)
-        results.write_file(result.id, ACCEPTANCE_FILE, json.dumps(frozen).encode())
-        results.save(result)
-        host.record(live, host.entry("accepted", result=result.id, key=key, digest=digest))
-    outbox.schedule(result.id)
-    return result
+        frozen = freeze(
+            live,
+            chosen,
+            model=self.host.segmenter.info,
+            series_description=request.series_description,
+            encoding=request.encoding,
+            predecessor=base,
+        )
+        self.results.write_file(result.id, ACCEPTANCE_FILE, frozen)
+        self.results.save(result)
+        return result
 
 
 def retry_result(results: ResultStore, outbox: Outbox, result: Result) -> Result:
-    """Try a failed or waiting result again now.
+    """Try a failed or waiting result, or the documents that it lacks, again now.
+
+    One that failed because of newer versions is then stored beside them.
 
     Raises
     ------
     ResultNotFailed
-        If it is stored, or under way.
+        If all of it is stored, or under way.
     """
-    if result.state not in ("failed", "waiting"):
+    if result.state not in ("failed", "waiting") and not (result.state == "stored" and result.failed_documents):
         raise ResultNotFailed(f"The result is {result.state}; only a failed or waiting one can be tried again.")
-    again = replace(result, state=result.stage, reason=None, problem=None, next_try_at=None)
+    documents = tuple(
+        replace(d, state="pending", reason=None, problem=None) if d.state == "failed" else d for d in result.documents
+    )
+    again = replace(
+        result,
+        state=result.stage,
+        reason=None,
+        problem=None,
+        next_try_at=None,
+        documents=documents,
+        version_checked=result.version_checked or result.problem == "NewerVersions",
+    )
     results.save(again)
     outbox.schedule(again.id)
     return again
-
-
-def acceptance_of(result: Result, data: bytes) -> Acceptance:
-    """Read a frozen acceptance back."""
-    frozen = json.loads(data)
-    plan = plan_from_json(frozen["plan"])
-    segments = tuple(
-        AcceptedSegment(
-            number=item["number"],
-            description=description_from_json(item["description"]),
-            labelmap=PackedRegion(Box.from_bounds(item["box"]), base64.b64decode(item["voxels"])).labelmap(
-                plan.geometry.shape
-            ),
-            tracking_id=item["tracking_id"],
-            tracking_uid=item["tracking_uid"],
-            manual=item["manual"],
-            predicted=item.get("predicted", True),
-            untouched=item.get("untouched", False),
-            origin=origin_from_json(item.get("origin")),
-        )
-        for item in frozen["segments"]
-    )
-    predecessor = frozen.get("predecessor")
-    model: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in frozen["model"].items()}
-    return Acceptance(
-        plan=plan,
-        segments=segments,
-        encoding=frozen["encoding"],
-        series_description=frozen["series_description"],
-        creator=result.user,
-        model=ModelInfo(**model),
-        series_instance_uid=result.series_instance_uid,
-        sop_instance_uid=result.sop_instance_uid,
-        accepted_at=datetime.fromtimestamp(result.created_at, UTC),
-        predecessor=InstanceReference(**predecessor) if predecessor else None,
-    )
-
-
-def _check(live: LiveSession, chosen: list[SegmentRecord], encoding: SegmentationEncoding) -> None:
-    if not chosen:
-        raise SegmentEmpty("The session has no segment to accept. Add one and draw in it.")
-    empty = [s.number for s in chosen if s.packed.box.is_empty]
-    if empty:
-        raise SegmentEmpty(f"Segments {empty} are empty. Draw in them, delete them, or accept the others only.")
-    unnamed = [s.number for s in chosen if not s.description.is_named]
-    if unnamed:
-        raise SegmentUnnamed(f"Segments {unnamed} lack a label, category or type. Name them before accepting.")
-    if encoding == "LABELMAP":
-        _check_overlap(live, chosen)
-
-
-def _check_overlap(live: LiveSession, chosen: list[SegmentRecord]) -> None:
-    maps = [(s.number, s.packed.labelmap(live.session.shape)) for s in chosen]
-    for n, (a, first) in enumerate(maps):
-        for b, second in maps[n + 1 :]:
-            if (first.crop(second.region.box) & second.region.voxels).any():
-                raise SegmentsOverlap(f"Segments {a} and {b} overlap, which LABELMAP cannot hold. Use BINARY.")
-
-
-def _freeze(
-    live: LiveSession,
-    chosen: list[SegmentRecord],
-    result: Result,
-    model: ModelInfo,
-    series_description: str | None,
-    encoding: SegmentationEncoding,
-) -> dict[str, object]:
-    return {
-        "result": result.id,
-        "plan": plan_to_json(live.plan),
-        "encoding": encoding,
-        "series_description": series_description or DEFAULT_DESCRIPTION,
-        "model": asdict(model),
-        "predecessor": asdict(opened.reference) if (opened := live.session.opened_from) else None,
-        "segments": [
-            {
-                "number": s.number,
-                "description": description_to_json(s.description),
-                "box": s.packed.box.bounds,
-                "voxels": base64.b64encode(s.packed.data).decode("ascii"),
-                "tracking_id": s.tracking_id,
-                "tracking_uid": s.tracking_uid,
-                "manual": s.is_manual,
-                "predicted": s.is_predicted,
-                "untouched": s.is_untouched,
-                "origin": origin_to_json(s.origin),
-            }
-            for s in chosen
-        ],
-    }

@@ -93,8 +93,15 @@ class Listener:
 
     @property
     def dropped(self) -> bool:
-        """Whether it was too slow and is told nothing more."""
+        """Whether it is told nothing more: it was too slow, or the session is not served here any more."""
         return self._dropped
+
+    def drop(self) -> None:
+        """Tell it nothing more."""
+        with self._lock:
+            self._dropped = True
+            self._waiting.clear()
+        self._wake()
 
     def put(self, event: Event) -> None:
         """Let an event wait, at the end; an equal one that waits already gives way."""
@@ -120,6 +127,7 @@ class Listeners:
 
     def __init__(self) -> None:
         self._all: tuple[Listener, ...] = ()
+        self._ended = False
         self._lock = threading.Lock()
 
     def __bool__(self) -> bool:
@@ -131,12 +139,23 @@ class Listeners:
             for event in events:
                 listener.put(event)
 
+    def end(self) -> None:
+        """Tell nobody anything more, also not those who come later."""
+        with self._lock:
+            self._ended = True
+            everybody = self._all
+        for listener in everybody:
+            listener.drop()
+
     @contextmanager
     def joined(self, wake: Callable[[], None]) -> Iterator[Listener]:
         """Listen for the time of the context."""
         listener = Listener(wake)
         with self._lock:
             self._all = (*self._all, listener)
+            ended = self._ended
+        if ended:
+            listener.drop()
         try:
             yield listener
         finally:

@@ -1,4 +1,4 @@
-"""All sessions of this process: rebuilt from the journal at start, changed through the journal only."""
+"""The sessions of this process: rebuilt from the journal, changed through the journal only."""
 
 from __future__ import annotations
 
@@ -7,42 +7,49 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from delineate.domain.errors import (
+    CacheFull,
     DelineateError,
     IdempotencyConflict,
+    JournalUnavailable,
     NotPermitted,
     PredictionFailed,
     SeriesChanged,
-    SessionNotFound,
+    SessionOwnedElsewhere,
 )
-from delineate.domain.ports import Engine, Journal, Segmenter
+from delineate.domain.ports import Engine, Journal, Leases, Segmenter
 from delineate.domain.result import Result
 from delineate.domain.session import MAX_ATTEMPTS, Entry, Session
-from delineate.domain.volume import Volume
+from delineate.domain.volume import Volume, VolumePlan
+from delineate.usecases.capacity import Capacity, Limits
 from delineate.usecases.device_queue import DeviceQueue
 from delineate.usecases.events import Listener, QueueMoved, ResultChanged, events_of
 from delineate.usecases.live import LiveSession
+from delineate.usecases.meter import Meter, NoMeter
+from delineate.usecases.session_registry import SessionRegistry
 from delineate.usecases.stored_segmentations import StoredSegmentations
 from delineate.usecases.volumes import VolumeShelf
 
 log = logging.getLogger(__name__)
 
-LANES = 64
-"""Threads that run prompts: more than sessions are ever busy at once, as the device is shared by forward pass."""
+LANES = 1024
+"""Threads that run prompts, made when they are needed: more than sessions are ever busy or wait at once."""
 LOADERS = 2
 """Series that are fetched at the same time."""
 
 
 class SessionHost:
-    """Holds every session; the only one that writes their journal.
+    """Holds the sessions that this process serves; the only one here that writes their journal.
 
     Parameters
     ----------
-    engine_limit
-        How many engines are held at once where it can be helped: an idle one is parked before another is opened.
+    go_on
+        Called with each session that was read back from the journal, to run what has no outcome yet.
+    limits
+        What the process takes on at most.
     clock
         Seconds since the epoch.
     """
@@ -50,24 +57,28 @@ class SessionHost:
     def __init__(
         self,
         journal: Journal,
+        leases: Leases,
         shelf: VolumeShelf,
         segmenter: Segmenter,
         segmentations: StoredSegmentations,
         *,
-        engine_limit: int,
+        go_on: Callable[[SessionHost, LiveSession], None],
+        limits: Limits,
+        meter: Meter | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.journal = journal
         self.shelf = shelf
         self.segmenter = segmenter
         self.segmentations = segmentations
+        self.meter = meter or NoMeter()
         self.clock = clock
         self.lanes = ThreadPoolExecutor(LANES, thread_name_prefix="lane")
         self.loaders = ThreadPoolExecutor(LOADERS, thread_name_prefix="loader")
-        self.queue = DeviceQueue(self._queue_moved)
-        self._engine_limit = engine_limit
-        self._sessions: dict[str, LiveSession] = {}
-        self._opened: dict[tuple[str, str], tuple[str, str]] = {}
+        self.capacity = Capacity(limits, segmenter.engine_bytes, self.all, clock)
+        self.queue = DeviceQueue(self._queue_moved, self.capacity)
+        self._go_on = go_on
+        self._registry = SessionRegistry(journal, leases, taken=self._taken, dropped=self.queue.release)
         self._listening: set[Listener] = set()
         self._guard = threading.Lock()
         self.closing = threading.Event()
@@ -76,38 +87,64 @@ class SessionHost:
     # --- the registry -----------------------------------------------------------------------------
 
     def get(self, session_id: str, user: str) -> LiveSession:
-        """Return a session of that user; SessionNotFound or NotPermitted if not."""
-        live = self._sessions.get(session_id)
-        if live is None:
-            raise SessionNotFound(f"There is no session {session_id}. Open a new one on the series.")
-        if live.session.user != user:
-            raise NotPermitted("The session belongs to another user.")
-        return live
+        """Return a session of that user, taken over if nobody serves it.
+
+        Raises
+        ------
+        SessionNotFound, NotPermitted
+            If there is none of that id, or it is another user's.
+        SessionOwnedElsewhere, JournalUnavailable
+            If it cannot be served here now.
+        """
+        return _of(user, self._registry.take(session_id))
 
     def all(self) -> list[LiveSession]:
-        """Return every session, oldest first."""
-        return list(self._sessions.values())
+        """Return every session that is here."""
+        return self._registry.all()
 
     def add(self, session_id: str, opened: Entry) -> LiveSession:
-        """Begin a session with its first entry."""
-        live = LiveSession(Session(session_id))
-        self.record(live, opened)
-        self._register(live, opened)
+        """Begin a session with its first entry; one that the same request has begun already is returned as it is."""
+        live = self._registry.begin(session_id, lambda new: self.record(new, opened))
+        live.session.replied(opened.data.get("key"), opened.data.get("digest", ""))
         return live
 
     def opened_by(self, user: str, key: str | None, digest: str) -> LiveSession | None:
         """Return the session that a request of that key opened before; IdempotencyConflict if it was another one."""
-        known = self._opened.get((user, key or ""))
-        if known is None:
+        known = [opening for opening in self.journal.openings(user) if key and opening.data.get("key") == key]
+        if not known:
             return None
-        if known[0] != digest:
+        if known[0].data["digest"] != digest:
             raise IdempotencyConflict(f"Idempotency-Key {key} was used before for another request. Use a new one.")
-        return self._sessions[known[1]]
+        return self.get(known[0].session_id, user)
+
+    def open_sessions(self, user: str, study_instance_uid: str | None = None) -> list[LiveSession]:
+        """Return a user's open sessions, oldest first, of one study or of all; those served elsewhere as copies."""
+        found = []
+        for opening in self.journal.openings(user):
+            if not opening.ended and study_instance_uid in (None, opening.data["study_instance_uid"]):
+                live = self._registry.look(opening.session_id)
+                if live is not None and live.session.state in ("loading", "ready"):
+                    found.append(live)
+        return found
 
     def record(self, live: LiveSession, *entries: Entry) -> None:
-        """Append entries to the session's journal, then fold them into its state and tell who listens."""
+        """Append entries to the session's journal, then fold them into its state and tell who listens.
+
+        Where it is not known that they were kept, the session is given up here, and read again when somebody asks.
+
+        Raises
+        ------
+        SessionOwnedElsewhere, JournalUnavailable
+            If they were not, or may not have been, appended.
+        """
         with live.lock:
-            self.journal.append(live.session.id, entries)
+            if live.dropped is not None:
+                raise live.dropped
+            try:
+                self.journal.append(live.session.id, entries, epoch=live.lease.epoch)
+            except (SessionOwnedElsewhere, JournalUnavailable) as error:
+                self._registry.drop(live, error)
+                raise
             for entry in entries:
                 change = live.session.apply(entry)
                 if live.listeners:
@@ -115,7 +152,7 @@ class SessionHost:
 
     def result_saved(self, result: Result) -> None:
         """Tell who listens to a result's session that the result is in another state."""
-        live = self._sessions.get(result.session)
+        live = self._registry.served(result.session)
         if live is not None:
             live.listeners.publish(ResultChanged(result))
 
@@ -143,23 +180,25 @@ class SessionHost:
 
     # --- start and stop ---------------------------------------------------------------------------
 
-    def rebuild(self, retention_s: float) -> list[LiveSession]:
-        """Read every session back from the journal and return those that are open; purge what is past retention."""
-        open_sessions = []
+    def rebuild(self) -> None:
+        """Take every session over that nobody serves, and go on with each."""
         for session_id in self.journal.sessions():
-            entries = self.journal.read(session_id)
-            live = LiveSession(Session(session_id))
-            for entry in entries:
-                live.session.apply(entry)
-            if live.session.touched_at < self.clock() - retention_s:
-                self.journal.purge(session_id)
-                continue
-            self._register(live, entries[0])
-            if live.session.state in ("loading", "ready"):
-                self._end_crashing_prompts(live)
-                open_sessions.append(live)
-        log.info("sessions rebuilt", extra={"open": len(open_sessions), "known": len(self._sessions)})
-        return open_sessions
+            with suppress(SessionOwnedElsewhere):
+                self._registry.take(session_id)
+        log.info("sessions rebuilt", extra={"known": len(self.all())})
+
+    def purge(self, session_id: str, may: Callable[[Session], bool]) -> Session | None:
+        """Forget a session for good if nobody serves it elsewhere and ``may`` agrees; return what it was."""
+        return self._registry.purge(session_id, may)
+
+    def rest(self, untouched_s: float) -> None:
+        """Give the sessions back that nobody has used for so long: memory and lease are free for others."""
+        for live in self.all():
+            with live.lock:
+                busy = live.draining or live.jobs or live.listeners or live.engine is not None
+                old = live.session.touched_at < self.clock() - untouched_s
+                if old and not busy and live.session.state != "loading":
+                    self._registry.drop(live, SessionOwnedElsewhere(live.session.id))
 
     def close(self) -> None:
         """Stop what runs and release every engine; the journal keeps the intents, so that they run after a restart."""
@@ -171,31 +210,16 @@ class SessionHost:
                 live.jobs.clear()
             for job in jobs:
                 job.cancelled.set()
+        self.queue.look_again()
         self.lanes.shutdown(wait=True, cancel_futures=True)
         self.loaders.shutdown(wait=True, cancel_futures=True)
         for live in self.all():
-            if live.engine is not None:
-                live.engine.close()
-                live.engine = None
+            self.queue.release(live)
 
-    def _register(self, live: LiveSession, opened: Entry) -> None:
-        with self._guard:
-            self._sessions[live.session.id] = live
-            if key := opened.data.get("key"):
-                self._opened[(live.session.user, key)] = (opened.data["digest"], live.session.id)
-        if live.session.plan is not None:
-            count = len(live.session.plan.instances)
-            live.progress = (count, count, 0)
-        if live.session.state != "loading":
-            self.settle(live)
-
-    @staticmethod
-    def settle(live: LiveSession) -> None:
-        """Tell those who wait for the volume how loading ended."""
-        try:
-            live.loading.set_result(live.plan)
-        except DelineateError as error:
-            live.loading.set_exception(error)
+    def _taken(self, live: LiveSession) -> None:
+        if live.session.state in ("loading", "ready"):
+            self._end_crashing_prompts(live)
+            self._go_on(self, live)
 
     def _end_crashing_prompts(self, live: LiveSession) -> None:
         for segment in list(live.session.segments.values()):
@@ -213,36 +237,48 @@ class SessionHost:
     # --- volume and engine ------------------------------------------------------------------------
 
     def ensure_volume(self, live: LiveSession) -> Volume:
-        """Return the session's volume, fetched again after a restart; SeriesChanged if it is another one by now."""
-        plan = live.plan
-        if live.volume is None:
+        """Return the session's volume, fetched again if it was let go; SeriesChanged if it is another one by now."""
+        volume = live.volume
+        if volume is None:
+            plan = live.plan
             now = self.shelf.plan(plan.study_instance_uid, plan.series_instance_uid, plan.volume)
             if now.fingerprint != plan.fingerprint:
                 raise SeriesChanged(plan.series_instance_uid)
-            volume = self.shelf.load(plan, live.progressed)
+            volume = self.load_volume(live, plan)
             with live.lock:
-                live.volume = live.volume or volume
-        return live.volume
+                volume = live.volume = live.volume or volume
+        return volume
+
+    def load_volume(self, live: LiveSession, plan: VolumePlan) -> Volume:
+        """Fetch a volume for a session, when there is room for it; idle sessions give theirs up where it must be."""
+        self.queue.make_room(live, plan, self.closing)
+        try:
+            return self.shelf.load(plan, live.progressed)
+        except CacheFull:
+            self.queue.park_idle()
+            return self.shelf.load(plan, live.progressed)
+
+    def standing(self) -> dict[str, int]:
+        """Return how many open sessions are loading, live (with an engine) and parked."""
+        count = dict.fromkeys(("loading", "live", "parked"), 0)
+        for live in self.all():
+            if live.session.state == "loading":
+                count["loading"] += 1
+            elif live.session.state == "ready":
+                count["live" if live.engine is not None else "parked"] += 1
+        return count
 
     def ensure_engine(self, live: LiveSession) -> Engine:
-        """Return the session's engine, opened if it was parked. Only for the thread that drains the session."""
+        """Return the session's engine, opened if it was parked. Only for its turn with the device."""
         if live.engine is None:
-            volume = self.ensure_volume(live)
-            self._park_idle(live)
-            live.engine = self.segmenter.open(volume, live.session.user)
+            live.engine = self.segmenter.open(self.ensure_volume(live), live.session.user)
         return live.engine
 
-    def _park_idle(self, newcomer: LiveSession) -> None:
-        holders = [s for s in self.all() if s.engine is not None and s is not newcomer]
-        holders.sort(key=lambda s: s.session.touched_at)
-        for live in holders[: max(0, len(holders) + 1 - self._engine_limit)]:
-            if live.lock.acquire(blocking=False):
-                try:
-                    if not live.draining and live.engine is not None:
-                        live.engine.close()
-                        live.engine = None
-                finally:
-                    live.lock.release()
+
+def _of(user: str, live: LiveSession) -> LiveSession:
+    if live.session.user != user:
+        raise NotPermitted("The session belongs to another user.")
+    return live
 
 
 def problem_json(error: DelineateError) -> dict[str, str]:

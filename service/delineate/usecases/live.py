@@ -5,13 +5,21 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
-from delineate.domain.errors import SegmentLocked, SessionClosed, SessionFailed, SessionLoading, SessionReadOnly
+from delineate.domain.errors import (
+    DelineateError,
+    SegmentLocked,
+    SessionClosed,
+    SessionFailed,
+    SessionLoading,
+    SessionReadOnly,
+)
 from delineate.domain.labelmap import Region
-from delineate.domain.ports import Engine
+from delineate.domain.ports import Engine, Lease
 from delineate.domain.prompts import LabelmapPrompt, VoxelPrompt
 from delineate.domain.session import Change, Pending, SegmentRecord, Session
 from delineate.domain.volume import Volume, VolumePlan
@@ -43,8 +51,12 @@ class LiveSession:
     The engine is touched only by the one thread that drains the queue (``draining``).
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, lease: Lease) -> None:
         self.session = session
+        self.lease = lease
+        """Under which it is served; of epoch 0 for a copy that is only read."""
+        self.dropped: DelineateError | None = None
+        """Why it is not served here any more: nothing is journalled from then on."""
         self.lock = threading.RLock()
         self.jobs: deque[Job] = deque()
         self.running: tuple[Job, ...] = ()
@@ -55,6 +67,27 @@ class LiveSession:
         self.progress: tuple[int, int, int] = (0, 0, 0)
         """Instances done, in all, bytes; of the volume's last fetch."""
         self.listeners = Listeners()
+
+    def settle(self) -> None:
+        """Tell those who wait for the volume how loading ended."""
+        with suppress(InvalidStateError):  # they were told before
+            try:
+                self.loading.set_result(self.plan)
+            except DelineateError as error:
+                self.loading.set_exception(error)
+
+    def end(self, reason: DelineateError) -> None:
+        """Stop whatever runs or waits, and send away who listens; the journal stays as it is."""
+        with self.lock:
+            waiting = list(self.jobs)
+            self.jobs.clear()
+            for job in self.running:
+                job.cancelled.set()
+        for job in waiting:
+            job.future.set_exception(reason)
+        with suppress(InvalidStateError):
+            self.loading.set_exception(reason)
+        self.listeners.end()
 
     def progressed(self, done: int, total: int, size: int) -> None:
         """Note that ``done`` of ``total`` instances are there, ``size`` bytes."""

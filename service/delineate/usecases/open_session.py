@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import secrets
+from concurrent.futures import InvalidStateError
+from contextlib import suppress
 from typing import Any
 
 from delineate.domain.errors import DelineateError, ModelNotFound, PromptCancelled
@@ -40,6 +43,8 @@ def open_session(
         If another model than the loaded one is asked for.
     IdempotencyConflict
         If the key was used for another request.
+    TooManySessions
+        If the user, or everybody together, has too many open.
     """
     known = host.opened_by(user, key, digest)
     if known is not None:
@@ -47,9 +52,10 @@ def open_session(
     loaded = host.segmenter.info.id
     if model not in (None, loaded):
         raise ModelNotFound(f"This service has no model {model!r}; it has: {loaded}.")
+    host.capacity.check_open(user)
     request: dict[str, Any] = {"key": key, "digest": digest} if key else {}
     live = host.add(
-        f"{series_instance_uid}~{secrets.token_hex(8)}",
+        _session_id(series_instance_uid, user, key),
         host.entry(
             "opened",
             user=user,
@@ -65,18 +71,23 @@ def open_session(
     return live
 
 
+def _session_id(series_instance_uid: str, user: str, key: str | None) -> str:
+    """Return the id of the session that a request opens: the same for the same request, whichever process has it."""
+    made = hashlib.sha256(f"{user}\n{key}".encode()).hexdigest()[:16] if key else secrets.token_hex(8)
+    return f"{series_instance_uid}~{made}"
+
+
 def start_loading(host: SessionHost, live: LiveSession) -> None:
     """Fetch the session's volume in the background."""
     host.loaders.submit(_load, host, live)
 
 
-def resume_open_sessions(host: SessionHost, retention_s: float) -> None:
-    """Rebuild all sessions from the journal and go on where they were."""
-    for live in host.rebuild(retention_s):
-        if live.session.state == "loading":
-            start_loading(host, live)
-        else:
-            resume(host, live)
+def go_on(host: SessionHost, live: LiveSession) -> None:
+    """Go on with a session that was read back from the journal."""
+    if live.session.state == "loading":
+        start_loading(host, live)
+    else:
+        resume(host, live)
 
 
 def close_session(host: SessionHost, live: LiveSession) -> None:
@@ -89,10 +100,7 @@ def close_session(host: SessionHost, live: LiveSession) -> None:
         end_jobs(host, live, number, PromptCancelled("The session was closed."))
     with live.lock:
         host.record(live, host.entry("closed"))
-        if live.engine is not None and not live.draining:
-            live.engine.close()
-            live.engine = None
-        live.volume = None
+    host.queue.release(live)
 
 
 def _load(host: SessionHost, live: LiveSession) -> None:
@@ -103,7 +111,7 @@ def _load(host: SessionHost, live: LiveSession) -> None:
         if session.segmentation is not None:
             opening = opening_entries(host, host.segmentations.read(session.segmentation, plan))
         live.progressed(0, len(plan.instances), 0)
-        volume = host.shelf.load(plan, live.progressed)
+        volume = host.load_volume(live, plan)
         live.progressed(len(plan.instances), len(plan.instances), live.progress[2])
     except DelineateError as error:
         _fail(host, live, error)
@@ -115,12 +123,13 @@ def _load(host: SessionHost, live: LiveSession) -> None:
             if session.state == "loading":
                 host.record(live, host.entry("loaded", plan=plan_to_json(plan)), *opening)
                 live.volume = volume
-        host.settle(live)
+        live.settle()
 
 
 def _fail(host: SessionHost, live: LiveSession, error: Exception) -> None:
     problem = problem_json(error) if isinstance(error, DelineateError) else {"error": "Exception", "detail": "internal"}
     with live.lock:
-        if live.session.state == "loading" and not host.closing.is_set():  # else it loads after the restart
-            host.record(live, host.entry("load_failed", problem=problem))
-    live.loading.set_exception(error)
+        if live.session.state == "loading" and not host.closing.is_set() and live.dropped is None:
+            host.record(live, host.entry("load_failed", problem=problem))  # else it loads when it is taken again
+    with suppress(InvalidStateError):  # they were told before
+        live.loading.set_exception(error)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+from concurrent.futures import Future
+from functools import partial
 from itertools import takewhile
 
 from delineate.domain.errors import DelineateError, PredictionFailed, PromptCancelled, SegmenterError
@@ -12,10 +14,11 @@ from delineate.domain.ports import SegmentHistory, StepOutcome
 from delineate.domain.prompts import LabelmapPrompt, VoxelPrompt
 from delineate.domain.rasterise import rasterise
 from delineate.domain.records import PackedRegion
-from delineate.domain.session import Entry, SegmentRecord, Timing, step_seed
+from delineate.domain.session import Change, Entry, SegmentRecord, Timing, step_seed
 from delineate.usecases.events import QueueMoved, SegmentChanged
 from delineate.usecases.host import SessionHost, problem_json
 from delineate.usecases.live import Job, LiveSession, Preview
+from delineate.usecases.meter import Meter, outcome_of
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +34,15 @@ def enqueue(host: SessionHost, live: LiveSession, number: int, preview: Preview 
         content = prompt if isinstance(prompt, LabelmapPrompt) else rasterise(prompt, live.plan, host.segmenter.info)
         job = Job(number, prompt.origin.id, content, time.monotonic())
         job.preview = preview if prompt is waiting[-1] else None
+        job.future.add_done_callback(partial(_count, host.meter, prompt.kind))
         live.jobs.append(job)
     if live.jobs and not live.draining:
         live.draining = True
         host.lanes.submit(_drain, host, live)
+
+
+def _count(meter: Meter, kind: str, future: Future[Change]) -> None:
+    meter.prompt_ended(kind, outcome_of(future))
 
 
 def resume(host: SessionHost, live: LiveSession) -> None:
@@ -55,6 +63,7 @@ def end_jobs(host: SessionHost, live: LiveSession, number: int, error: PromptCan
         doomed = [j for j in live.jobs if j.segment == number]
         for job in doomed:
             live.jobs.remove(job)
+        host.queue.look_again()
         ids = [name for name in segment.pending if all(j.prompt_id != name for j in running)]
         if ids:
             host.record(live, _ended(host, number, ids, error))
@@ -69,26 +78,41 @@ def _ended(host: SessionHost, number: int, ids: list[str], error: DelineateError
 
 
 def _drain(host: SessionHost, live: LiveSession) -> None:
-    while True:
-        with live.lock:
-            live.running = _take_batch(live, host.segmenter.info.crop_shape)
-            if not live.running:
-                live.draining = False
-                if live.session.state == "closed" and live.engine is not None:
-                    live.engine.close()
-                    live.engine = None
-                return
-            live.listeners.publish(SegmentChanged(live.running[0].segment), QueueMoved())
-        try:
-            _run_batch(host, live, live.running)
-        except Exception as error:  # whatever happens, the session goes on
-            _batch_failed(host, live, live.running, error)
+    more = True
+    while more:
+        with host.queue.turn(live, lambda: _needs_model(live)) as admitted:
+            more = _run_next(host, live, admitted)
+    if live.session.state == "closed" or live.dropped is not None:
+        host.queue.release(live)
+
+
+def _needs_model(live: LiveSession) -> bool:
+    """Tell whether the next waiting prompt, if there is one, needs the model."""
+    try:
+        return not isinstance(live.jobs[0].content, LabelmapPrompt)
+    except IndexError:
+        return False
+
+
+def _run_next(host: SessionHost, live: LiveSession, admitted: bool) -> bool:
+    """Run what comes next, which needs the model only if the session was admitted; False if nothing waits."""
+    with live.lock:
+        if not live.jobs:
+            live.draining = False
+            return False
+        if _needs_model(live) and not admitted:
+            return True
+        live.running = _take_batch(live, host.segmenter.info.crop_shape)
+        live.listeners.publish(SegmentChanged(live.running[0].segment), QueueMoved())
+    try:
+        _run_batch(host, live, live.running)
+    except Exception as error:  # whatever happens, the session goes on
+        _batch_failed(host, live, live.running, error)
+    return True
 
 
 def _take_batch(live: LiveSession, crop_shape: tuple[int, int, int]) -> tuple[Job, ...]:
     """Take the longest run of waiting prompts that may share a step (DESIGN section 5)."""
-    if not live.jobs:
-        return ()
     first = live.jobs[0]
     if isinstance(first.content, LabelmapPrompt):
         return (live.jobs.popleft(),)
@@ -117,9 +141,9 @@ def _run_batch(host: SessionHost, live: LiveSession, jobs: tuple[Job, ...]) -> N
         after = Labelmap(live.session.shape, content.region.tight())
         _conclude(host, live, jobs, "labelmap", after, Timing(queue=_ms(started - jobs[0].queued_at)))
         return
-    with host.queue.run(live):
-        outcome, after = _run_model(host, live, jobs)
+    outcome, after = _run_model(host, live, jobs)
     timing = Timing(queue=_ms(started - jobs[0].queued_at), model=outcome.model_ms)
+    host.meter.model_ran(queue_s=started - jobs[0].queued_at, model_s=outcome.model_ms / 1000.0, passes=outcome.passes)
     _conclude(host, live, jobs, "prompts", after, timing)
 
 
@@ -200,8 +224,9 @@ def _batch_failed(host: SessionHost, live: LiveSession, jobs: tuple[Job, ...], e
             "The model failed on this prompt; the segment is as it was before. Try another prompt, and tell the "
             "administrator if it happens again."
         )
-    cancelled = isinstance(error, PromptCancelled)
     with live.lock:
+        error = live.dropped or error
+        cancelled = isinstance(error, PromptCancelled)
         ended = [job for job in jobs if not cancelled or job.cancelled.is_set()]
         live.jobs.extendleft(reversed([job for job in jobs if job not in ended]))
         live.running = ()

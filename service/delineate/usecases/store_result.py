@@ -1,4 +1,7 @@
-"""Bring an accepted segmentation into the archive: encode, store, read back, compare; each stage durable."""
+"""Bring an accepted segmentation into the archive: encode, store, read back, compare; each stage durable.
+
+Then its documents, each likewise: a document that fails takes nothing from the segmentation.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +9,29 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
-from delineate.domain.errors import (
-    ArchiveDenied,
-    ArchiveError,
-    ArchiveTimeout,
-    ArchiveUnreachable,
-    DelineateError,
-    SeriesNotFound,
-)
-from delineate.domain.ports import Archive, Outbox, ResultCodec, ResultStore
-from delineate.domain.result import Result, ResultStage, retry_delay_s
-from delineate.usecases.accept_segmentation import ACCEPTANCE_FILE, acceptance_of
+from delineate.domain.errors import ArchiveError, DelineateError, SeriesNotFound
+from delineate.domain.ports import Acceptance, Archive, Outbox, ResultCodec, ResultStore, StoredDifference
+from delineate.domain.result import Result, ResultDocument, ResultStage, retry_delay_s
+from delineate.usecases.accept_segmentation import ACCEPTANCE_FILE, TEMPORARY
+from delineate.usecases.frozen import Identity, thaw
+from delineate.usecases.record_segments import RECORDING_FILE, Recorder
+from delineate.usecases.segmentation_versions import SegmentationVersions
 
 log = logging.getLogger(__name__)
 
 SEGMENTATION_FILE = "segmentation.dcm"
+INTERNAL = "An internal fault; see the service's log."
+
+
+class Reports(Protocol):
+    """Brings the documents of results into the archive (usecases/report_result.py)."""
+
+    def store(
+        self, result: Result, document: ResultDocument, acceptance: Callable[[], Acceptance], segmentation: bytes
+    ) -> StoredDifference:
+        """Have the archive hold the document, read it back and compare; DelineateError if that fails."""
 
 
 class ResultPipeline:
@@ -33,12 +43,19 @@ class ResultPipeline:
         codec: ResultCodec,
         results: ResultStore,
         outbox: Outbox,
+        *,
+        reports: Reports,
+        versions: SegmentationVersions,
+        recorder: Recorder,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._archive = archive
         self._codec = codec
         self._results = results
         self._outbox = outbox
+        self._reports = reports
+        self._versions = versions
+        self._recorder = recorder
         self._clock = clock
 
     def resume(self) -> None:
@@ -53,7 +70,7 @@ class ResultPipeline:
             return result
         try:
             result = self._stages(result)
-        except (ArchiveUnreachable, ArchiveTimeout, ArchiveDenied) as error:
+        except TEMPORARY as error:
             result = self._wait(self._results.load(result_id), error)
         except DelineateError as error:
             result = self._fail(self._results.load(result_id), error)
@@ -75,11 +92,18 @@ class ResultPipeline:
         return self._verify(self._enter(result, "verifying"))
 
     def _encode(self, result: Result) -> None:
-        frozen = self._results.read_file(result.id, ACCEPTANCE_FILE) or b""
-        acceptance = acceptance_of(result, frozen)
+        if result.predecessor is not None and not result.version_checked:
+            self._versions.check(
+                result.study_instance_uid,
+                result.predecessor,
+                own=[result.sop_instance_uid],
+                known=result.known_versions,
+            )
+        acceptance = self._acceptance(result)
         plan = acceptance.plan
         headers = self._archive.headers(plan.study_instance_uid, plan.series_instance_uid)
         self._results.write_file(result.id, SEGMENTATION_FILE, self._codec.encode(acceptance, headers))
+        self._recorder.keep(result, acceptance)
 
     def _store(self, result: Result) -> None:
         if not self._archive.has_instance(
@@ -89,18 +113,50 @@ class ResultPipeline:
 
     def _verify(self, result: Result) -> Result:
         try:
-            received = self._archive.instance(
-                result.study_instance_uid, result.series_instance_uid, result.sop_instance_uid
-            )
+            if not result.segmentation_stored:
+                result = self._read_back(result)
+            result = self._report(result)
         except SeriesNotFound as error:
-            return self._wait(result, error)
-        difference = self._codec.compare(self._bytes(result), received)
-        stored = replace(
-            result, state="stored", coerced=difference.coerced, reason=None, problem=None, next_try_at=None, attempts=0
-        )
+            return self._wait(self._results.load(result.id), error)
+        stored = replace(result, state="stored", reason=None, problem=None, next_try_at=None, attempts=0)
         self._results.save(stored)
-        self._results.purge_files(result.id)
+        if not stored.failed_documents:  # else they can be tried again
+            self._results.purge_files(result.id, keep=(RECORDING_FILE,))
         return stored
+
+    def _read_back(self, result: Result) -> Result:
+        received = self._archive.instance(
+            result.study_instance_uid, result.series_instance_uid, result.sop_instance_uid
+        )
+        difference = self._codec.compare(self._bytes(result), received)
+        verified = replace(result, segmentation_stored=True, coerced=difference.coerced, attempts=0)
+        self._results.save(verified)
+        return verified
+
+    def _report(self, result: Result) -> Result:
+        for place, document in enumerate(result.documents):
+            if document.state == "pending":
+                documents = list(result.documents)
+                documents[place] = self._reported(result, document)
+                result = replace(result, documents=tuple(documents))
+                self._results.save(result)
+        return result
+
+    def _reported(self, result: Result, document: ResultDocument) -> ResultDocument:
+        try:
+            difference = self._reports.store(result, document, lambda: self._acceptance(result), self._bytes(result))
+        except (*TEMPORARY, SeriesNotFound):
+            raise
+        except Exception as error:
+            if not isinstance(error, DelineateError):
+                log.exception("document failed", extra={"result": result.id, "document": document.kind})
+            return replace(document, state="failed", reason=_detail(error), problem=type(error).__name__)
+        return replace(document, state="stored", coerced=difference.coerced)
+
+    def _acceptance(self, result: Result) -> Acceptance:
+        frozen = self._results.read_file(result.id, ACCEPTANCE_FILE) or b""
+        identity = Identity(result.series_instance_uid, result.sop_instance_uid, result.user, result.created_at)
+        return thaw(identity, frozen)
 
     def _bytes(self, result: Result) -> bytes:
         return self._results.read_file(result.id, SEGMENTATION_FILE) or b""
@@ -130,7 +186,10 @@ class ResultPipeline:
         return waiting
 
     def _fail(self, result: Result, error: Exception) -> Result:
-        detail = error.detail if isinstance(error, DelineateError) else "An internal fault; see the service's log."
-        failed = replace(result, state="failed", reason=detail, problem=type(error).__name__, next_try_at=None)
+        failed = replace(result, state="failed", reason=_detail(error), problem=type(error).__name__, next_try_at=None)
         self._results.save(failed)
         return failed
+
+
+def _detail(error: Exception) -> str:
+    return error.detail if isinstance(error, DelineateError) else INTERNAL

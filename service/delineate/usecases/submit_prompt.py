@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from delineate.domain.errors import (
+    DelineateError,
     PredictionFailed,
     PromptCancelled,
     PromptMalformed,
@@ -42,9 +43,21 @@ def submit_prompt(
         If it cannot be taken; the session is as it was.
     SessionError
         If the session or segment does not take prompts now.
+    SegmenterBusy
+        If too many of the user's prompts wait or run already.
     ArchiveError, SeriesError
         If the volume is not in memory and cannot be fetched again.
     """
+    try:
+        return _submit(host, live, number, prompt, run, digest, preview)
+    except DelineateError:
+        host.meter.prompt_ended(prompt.kind, "refused")
+        raise
+
+
+def _submit(
+    host: SessionHost, live: LiveSession, number: int, prompt: Prompt, run: bool, digest: str, preview: Preview | None
+) -> Future[Change]:
     plan = live.plan
     prompt_id = prompt.origin.id
     with live.lock:
@@ -52,6 +65,8 @@ def submit_prompt(
             return _again(host, live, number, prompt_id, preview)
         live.unlocked_segment(number)
     _check(host, plan, prompt)
+    if run:
+        host.capacity.check_waiting(live.session.user)
     host.ensure_volume(live)
     with live.lock:
         if live.session.replied(prompt_id, digest):
@@ -93,6 +108,7 @@ def cancel_prompt(host: SessionHost, live: LiveSession, number: int, prompt_id: 
             job.cancelled.set()
         if job is not None and not running:
             live.jobs.remove(job)
+            host.queue.look_again()
         request |= {"segment": number, "prompt_ids": [prompt_id], "problem": problem_json(error)}
         host.record(live, host.entry("prompts_ended", **request))
     if job is not None and not running:

@@ -1,79 +1,214 @@
-"""Volumes in memory, one for all sessions of a series."""
+"""Volumes, one for all sessions of a series: from the cache, or fetched into it."""
 
 from __future__ import annotations
 
 import threading
-import weakref
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
+
 from delineate.domain.errors import ArchiveUnreachable
-from delineate.domain.ports import Archive, Progress, VolumeReader
+from delineate.domain.ports import Archive, Progress, VolumeCache, VolumeReader
 from delineate.domain.volume import Volume, VolumePlan
+from delineate.usecases.downloads import Downloads
+from delineate.usecases.meter import Meter, NoMeter
+from delineate.usecases.read_ahead import read_ahead
+
+Elsewhere = Callable[[VolumePlan], tuple[int, int, int] | None]
+"""Tells how far another process is with a volume: instances done, in all, bytes."""
+DOWNLOADS = 2
+"""Series that are fetched at the same time, unless said otherwise."""
+KEPT_DIGESTS = 64
+"""Of series that were planned and are not in the cache."""
+
+
+class Unwanted(Exception):
+    """Nobody wants the volume any more; only for who said so."""
+
+
+def never() -> bool:
+    """Go on."""
+    return False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiter:
+    progress: Progress
+    cancelled: Callable[[], bool]
+    urgent: bool
 
 
 @dataclass(slots=True, eq=False)
 class _Fetch:
     """A volume on its way, and all who wait for it."""
 
-    turn: threading.Lock = field(default_factory=threading.Lock)
-    waiting: list[Progress] = field(default_factory=list)
+    waiting: list[_Waiter] = field(default_factory=list)
     last: tuple[int, int, int] | None = None
+    here: bool = False
+    """Whether a thread of this process fetches it, not another process."""
+
+    @property
+    def urgent(self) -> bool:
+        return any(waiter.urgent for waiter in tuple(self.waiting))
+
+    @property
+    def unwanted(self) -> bool:
+        return all(waiter.cancelled() for waiter in tuple(self.waiting))
 
     def tell(self, done: int, total: int, size: int) -> None:
         self.last = (done, total, size)
-        for progress in tuple(self.waiting):
-            progress(done, total, size)
+        for waiter in tuple(self.waiting):
+            waiter.progress(done, total, size)
 
 
 class VolumeShelf:
-    """Fetches series and shares their volumes; one that nobody uses any more is released."""
+    """Gives volumes to sessions and preloads, whichever of them fetch.
 
-    def __init__(self, archive: Archive, reader: VolumeReader) -> None:
+    Parameters
+    ----------
+    cache
+        Where they are, and stay.
+    downloads
+        Series that are fetched from the archive at the same time.
+    elsewhere
+        How far another process that shares the cache is with a volume.
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        reader: VolumeReader,
+        cache: VolumeCache,
+        *,
+        downloads: int = DOWNLOADS,
+        elsewhere: Elsewhere = lambda _: None,
+        meter: Meter | None = None,
+    ) -> None:
+        self._meter = meter or NoMeter()
         self._archive = archive
         self._reader = reader
-        self._volumes: weakref.WeakValueDictionary[str, Volume] = weakref.WeakValueDictionary()
+        self._cache = cache
+        self._elsewhere = elsewhere
+        self._downloads = Downloads(downloads)
         self._fetches: dict[str, _Fetch] = {}
+        self._digests: dict[str, str] = {}
         self._guard = threading.Lock()
         self._closing = threading.Event()
 
     def plan(self, study_instance_uid: str, series_instance_uid: str, volume: str | None) -> VolumePlan:
-        """Ask the archive for the series' headers and check them: a SeriesError names what is wrong."""
-        headers = self._archive.headers(study_instance_uid, series_instance_uid)
-        return self._reader.plan(headers, volume)
+        """Ask the archive what the series is by now and check it: a SeriesError names what is wrong.
 
-    def load(self, plan: VolumePlan, progress: Progress) -> Volume:
-        """Return the plan's volume, fetched once however many ask for it; all of them are told the progress."""
-        key = plan.fingerprint
-        with self._guard:
-            fetch = self._fetches.setdefault(key, _Fetch())
-            fetch.waiting.append(progress)
-            last = fetch.last
-        if last is not None:
-            progress(*last)
-        try:
-            with fetch.turn:
-                volume = self._volumes.get(key)
-                if volume is None:
-                    volume = self._read(plan, fetch)
-                    self._volumes[key] = volume
-        finally:
-            with self._guard:
-                fetch.waiting.remove(progress)
-                if not fetch.waiting:
-                    del self._fetches[key]
+        Headers that are what they were when a volume in the cache was planned need not be checked again.
+        """
+        headers = self._archive.described(study_instance_uid, series_instance_uid)
+        known = self._cache.recall(headers.digest, volume)
+        if known is not None:
+            return known
+        plan = self._reader.plan(headers.instances, volume)
+        self._keep_digest(plan, headers.digest)
+        return plan
+
+    def load(
+        self,
+        plan: VolumePlan,
+        progress: Progress,
+        *,
+        urgent: bool = True,
+        cancelled: Callable[[], bool] = never,
+    ) -> Volume:
+        """Return the plan's volume, fetched once however many ask for it; all of them are told the progress.
+
+        Parameters
+        ----------
+        urgent
+            Whether a user waits: such volumes are fetched before others.
+        cancelled
+            Whether the caller wants it no more: Unwanted is raised then, and the fetch broken off unless others wait.
+        """
+        begun = time.monotonic()
+        volume = self._cache.find(plan)
+        cached = volume is not None
+        if volume is None:
+            waiter = _Waiter(progress, cancelled, urgent)
+            with self._waiting(plan.fingerprint, waiter) as fetch:
+                volume = self._cache.load(
+                    plan, lambda out: self._fill(plan, fetch, out), lambda: self._wait(plan, fetch, waiter)
+                )
+            self._remember(plan)
+        else:
+            total = len(plan.instances)
+            progress(total, total, 0)
+        self._meter.volume_loaded(cached=cached, seconds=time.monotonic() - begun)
         return volume
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Fingerprints of the volumes that somebody waits for."""
+        with self._guard:
+            return tuple(self._fetches)
 
     def close(self) -> None:
         """Break off what is being fetched, at its next instance."""
         self._closing.set()
 
-    def _read(self, plan: VolumePlan, fetch: _Fetch) -> Volume:
-        parts = self._archive.instances(plan.study_instance_uid, plan.series_instance_uid, plan.instances, fetch.tell)
-        return self._reader.read(plan, self._until_closing(parts))
+    def _keep_digest(self, plan: VolumePlan, digest: str) -> None:
+        """Keep the headers' hash until the volume is there to keep it with."""
+        with self._guard:
+            self._digests[plan.fingerprint] = digest
+            while len(self._digests) > KEPT_DIGESTS:
+                del self._digests[next(iter(self._digests))]
+        if self._cache.holds(plan.fingerprint):
+            self._remember(plan)
 
-    def _until_closing(self, parts: Iterable[bytes]) -> Iterator[bytes]:
-        for part in parts:
-            if self._closing.is_set():
-                raise ArchiveUnreachable("The service is stopping; the series is read again when it is back.")
-            yield part
+    def _remember(self, plan: VolumePlan) -> None:
+        with self._guard:
+            digest = self._digests.pop(plan.fingerprint, None)
+        if digest is not None:
+            self._cache.remember(digest, plan)
+
+    @contextmanager
+    def _waiting(self, key: str, waiter: _Waiter) -> Iterator[_Fetch]:
+        with self._guard:
+            fetch = self._fetches.setdefault(key, _Fetch())
+            fetch.waiting.append(waiter)
+            last = fetch.last
+        if last is not None:
+            waiter.progress(*last)
+        self._downloads.look_again()
+        try:
+            yield fetch
+        finally:
+            with self._guard:
+                fetch.waiting.remove(waiter)
+                if not fetch.waiting:
+                    del self._fetches[key]
+
+    def _fill(self, plan: VolumePlan, fetch: _Fetch, out: npt.NDArray[np.float32]) -> None:
+        fetch.here = True
+        with self._downloads.turn(fetch, lambda: self._check_wanted(fetch)):
+            parts = self._archive.instances(
+                plan.study_instance_uid, plan.series_instance_uid, plan.instances, fetch.tell
+            )
+            self._reader.read(plan, read_ahead(parts, lambda: self._check_wanted(fetch)), out)
+
+    def _wait(self, plan: VolumePlan, fetch: _Fetch, waiter: _Waiter) -> None:
+        """Go on waiting for whoever fills the volume, in this process or another."""
+        self._check_open()
+        if waiter.cancelled():
+            raise Unwanted
+        far = None if fetch.here else self._elsewhere(plan)
+        if far is not None and far != fetch.last:
+            fetch.tell(*far)
+
+    def _check_wanted(self, fetch: _Fetch) -> None:
+        self._check_open()
+        if fetch.unwanted:
+            raise Unwanted
+
+    def _check_open(self) -> None:
+        if self._closing.is_set():
+            raise ArchiveUnreachable("The service is stopping; the series is read again when it is back.")

@@ -7,12 +7,16 @@ PS3.18 10.4 (Retrieve), 10.5 (Store), 10.6 (Search).
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import logging
 import re
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
+from typing import ClassVar
 
 import requests
 from pydicom.filereader import read_partial
@@ -30,11 +34,12 @@ from delineate.domain.errors import (
     SeriesNotFound,
     StoreRefused,
 )
-from delineate.domain.ports import DicomJson, Progress, StoreReceipt
-from delineate.domain.segmentation import InstanceReference
+from delineate.domain.ports import DicomJson, Progress, SeriesHeaders, StoreReceipt
+from delineate.domain.segmentation import SEGMENTATION_CLASSES, InstanceReference
 
 _log = logging.getLogger(__name__)
 
+AS_JSON = "application/dicom+json"
 AS_STORED = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 """Accept header that keeps the archive from transcoding: if it may, Orthanc loses
 instances and repairs corrupt ones."""
@@ -107,18 +112,31 @@ class DicomWebArchive:
         ArchiveProtocol
             If the answer is not in the DICOM JSON model.
         """
+        return list(self.described(study_instance_uid, series_instance_uid).instances)
+
+    def described(self, study_instance_uid: str, series_instance_uid: str) -> SeriesHeaders:
+        """Return the attributes of every instance of a series, and the hash of the answer as it came.
+
+        Raises
+        ------
+        SeriesNotFound, ArchiveProtocol
+            As ``headers``.
+        """
         _check_uids(study_instance_uid, series_instance_uid)
+        path = f"studies/{study_instance_uid}/series/{series_instance_uid}/metadata"
 
-        def request() -> list[DicomJson]:
-            found = self._connection.client.retrieve_series_metadata(study_instance_uid, series_instance_uid)
-            if not all(isinstance(header, dict) and SOP_INSTANCE_UID_KEY in header for header in found):
+        def request() -> SeriesHeaders:
+            with closing(self._connection.get(path, AS_JSON)) as response:
+                content = response.content
+            found = json.loads(content) if content else []
+            if not isinstance(found, list) or not all(isinstance(h, dict) and SOP_INSTANCE_UID_KEY in h for h in found):
                 raise ValueError("metadata without SOP Instance UIDs")
-            return list(found)
+            return SeriesHeaders(found, hashlib.sha256(content).hexdigest())
 
-        found = self._connection.call(request)
-        if not found:
+        described = self._connection.call(request)
+        if not described.instances:
             raise SeriesNotFound(f"The archive at {self._connection.url} has no such series.")
-        return found
+        return described
 
     def instances(
         self, study_instance_uid: str, series_instance_uid: str, sop_instance_uids: Sequence[str], progress: Progress
@@ -194,23 +212,41 @@ class DicomWebArchive:
         """Return where in the study an instance is (QIDO-RS), or None if the study does not have it."""
         _check_uids(study_instance_uid, sop_instance_uid)
 
-        def request() -> InstanceReference | None:
-            found = self._connection.client.search_for_instances(
-                study_instance_uid, search_filters={"SOPInstanceUID": sop_instance_uid}
-            )
-            for header in found:
-                uid, sop_class, series = (
-                    str(header[key]["Value"][0])
-                    for key in (SOP_INSTANCE_UID_KEY, SOP_CLASS_UID_KEY, SERIES_INSTANCE_UID_KEY)
-                )
-                if uid == sop_instance_uid:  # an archive may ignore a filter that it does not know
-                    return InstanceReference(series, uid, sop_class)
-            return None
+        found = self._search(study_instance_uid, {"SOPInstanceUID": sop_instance_uid})
+        return next((one for one in found if one.sop_instance_uid == sop_instance_uid), None)
+
+    def segmentations(self, study_instance_uid: str) -> list[InstanceReference]:
+        """Return where the study's DICOM Segmentations are (QIDO-RS); none if the archive has no such study."""
+        _check_uids(study_instance_uid)
+        found = self._search(study_instance_uid, {"Modality": "SEG"})
+        return [one for one in found if one.sop_class_uid in SEGMENTATION_CLASSES]
+
+    def _search(self, study_instance_uid: str, filters: dict[str, str]) -> list[InstanceReference]:
+        """Return instances of a study; an archive may ignore a filter that it does not know."""
+
+        def request() -> list[InstanceReference]:
+            found = self._connection.client.search_for_instances(study_instance_uid, search_filters=filters)
+            keys = (SERIES_INSTANCE_UID_KEY, SOP_INSTANCE_UID_KEY, SOP_CLASS_UID_KEY)
+            return [InstanceReference(*(str(header[key]["Value"][0]) for key in keys)) for header in found]
 
         try:
             return self._connection.call(request)
         except SeriesNotFound:
-            return None
+            return []
+
+    def find_series(self, filters: Mapping[str, str]) -> list[FoundSeries]:
+        """Search for series (QIDO-RS) whose attributes, by keyword, match; wildcards and ranges as in PS3.18 8.3.4."""
+
+        def request() -> list[FoundSeries]:
+            found = self._connection.client.search_for_series(
+                fields=["StudyInstanceUID", "Modality"], search_filters=dict(filters)
+            )
+            values = [
+                [str((header.get(key, {}).get("Value") or [""])[0]) for key in FoundSeries.KEYS] for header in found
+            ]
+            return [FoundSeries(*value) for value in values]
+
+        return self._connection.call(request)
 
     def instance(self, study_instance_uid: str, series_instance_uid: str, sop_instance_uid: str) -> bytes:
         """Return one instance as a Part 10 file, as stored; SeriesNotFound if the archive does not have it."""
@@ -267,6 +303,17 @@ class DicomWebArchive:
             return connection.call(request)
         except ArchiveProtocol as fault:  # not DICOMweb, and will not be
             raise StoreRefused(fault.text) from fault
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSeries:
+    """What a search says of a series."""
+
+    study_instance_uid: str
+    series_instance_uid: str
+    modality: str
+
+    KEYS: ClassVar = ("0020000D", SERIES_INSTANCE_UID_KEY, "00080060")
 
 
 class _Tally:

@@ -94,6 +94,7 @@ class Connection:
             client = DICOMwebClient(self.url, session=self.session, timeout=self.timeout, permissive_uid=True)
             client.set_http_retry_params(retry=False)
             logging.getLogger("retrying").setLevel(logging.ERROR)  # logs a traceback for each fault, retried or not
+            logging.getLogger("dicomweb_client").setLevel(logging.WARNING)  # it says what was asked for
             self._of_thread.client = client
         return self._of_thread.client
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
 from pathlib import Path
 
 from delineate.adapters.exports.descriptions import said_of, tracking, write_json
@@ -31,15 +30,15 @@ class PromptsExporter:
             "volume": plan.volume,
             "frame_of_reference_uid": plan.geometry.frame_of_reference_uid,
             "model": {"id": model.id, "version": model.version, "weights_sha256": model.weights_sha256},
-            "segments": [_segment(segment, source.prompts.get(segment.number, ())) for _, segment in numbered],
+            "segments": [_segment(segment) for segment in acceptance.segments],
             "tracking": [tracking(number, segment) for number, segment in numbered],
         }
         write_json(data, folder / FILE)
         return (FILE,)
 
 
-def _segment(segment: AcceptedSegment, prompts: Sequence[Prompt]) -> Json:
-    return {**said_of(segment), "prompts": [_prompt(prompt) for prompt in prompts]}
+def _segment(segment: AcceptedSegment) -> Json:
+    return {**said_of(segment), "prompts": [_prompt(prompt) for prompt in segment.prompts]}
 
 
 def _prompt(prompt: Prompt) -> Json:

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+from math import prod
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
 """Numbers of glibc's malloc.h."""
@@ -22,6 +28,17 @@ def keep_freed_memory() -> None:
     if hasattr(library, "mallopt"):
         for option, value in ((M_ARENA_MAX, 1), (M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, KEPT_BYTES)):
             library.mallopt(option, value)
+
+
+def untouched_zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Return zeros in a mapping of their own: a page takes memory once it is written, and none once the array goes.
+
+    numpy's own zeros would do that if the C library mapped large blocks; as it keeps what was freed, it clears all of
+    them by writing.
+    """
+    kind = np.dtype(dtype)
+    mapping = mmap(-1, max(1, prod(shape) * kind.itemsize), flags=MAP_PRIVATE | MAP_ANONYMOUS)
+    return np.frombuffer(mapping, dtype=kind, count=prod(shape)).reshape(shape)
 
 
 def give_back_memory() -> None:

@@ -5,16 +5,33 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable
+from importlib.metadata import version
 from weakref import WeakValueDictionary
 
 import numpy as np
+import numpy.typing as npt
 import torch
+from nnInteractive.inference.inference_session import nnInteractiveInferenceSession
+from torch.utils.dlpack import from_dlpack
 
+from delineate.adapters.nninteractive.package import install
 from delineate.domain.errors import ConstantVolume
-from delineate.domain.volume import Volume
+from delineate.domain.volume import Volume, VolumePlan
+
+NAME = f"nninteractive-{version('nninteractive')}-normalised"
+"""Of the arrays in the cache: the package alone says how, whichever model is loaded."""
 
 SAMPLES_PER_AXIS = 32
 """Of the voxels that are compared to tell two volumes apart that claim to be the same."""
+
+Voxels = npt.NDArray[np.float32]
+Derived = Callable[[VolumePlan, str, Callable[[], Voxels]], Voxels]
+"""Returns an array that belongs to a plan's volume, made once for all who ask (ports.VolumeCache.derived)."""
+
+
+def made_here(_plan: VolumePlan, _name: str, make: Callable[[], Voxels]) -> Voxels:
+    """Make an array for this process alone."""
+    return make()
 
 
 class PreparedVolumes:
@@ -22,12 +39,15 @@ class PreparedVolumes:
 
     Parameters
     ----------
-    prepare
-        Normalises a volume: float32 (1, k, j, i).
+    threads
+        For torch's work on the CPU.
+    derived
+        Where arrays are made once for all processes.
     """
 
-    def __init__(self, prepare: Callable[[Volume], torch.Tensor]) -> None:
-        self._prepare = prepare
+    def __init__(self, threads: int, derived: Derived = made_here) -> None:
+        self._derived = derived
+        self._threads = threads
         self._kept: WeakValueDictionary[tuple[str, str], torch.Tensor] = WeakValueDictionary()
         self._lock = threading.Lock()
 
@@ -46,10 +66,11 @@ class PreparedVolumes:
         key = (volume.plan.fingerprint, _sample(volume))
         with self._lock:
             kept = self._kept.get(key)
-            if kept is None:
-                kept = _checked(self._prepare(volume))
-                self._kept[key] = kept
+        if kept is not None:
             return kept
+        made = from_dlpack(self._derived(volume.plan, NAME, lambda: normalised(volume, self._threads)))
+        with self._lock:
+            return self._kept.setdefault(key, made)
 
 
 def _sample(volume: Volume) -> str:
@@ -58,8 +79,33 @@ def _sample(volume: Volume) -> str:
     return hashlib.sha256(np.ascontiguousarray(volume.voxels[steps]).tobytes()).hexdigest()
 
 
-def _checked(prepared: torch.Tensor) -> torch.Tensor:
-    """Refuse a volume that normalisation has no answer for: one division by zero is enough to show in the sum."""
+class _Normaliser(nnInteractiveInferenceSession):  # type: ignore[misc]  # the package has no types
+    """A session without a model, for what it does to an image."""
+
+    def _initialize_interactions(self, image_torch: torch.Tensor) -> None:
+        """Make none."""
+
+
+def normalised(volume: Volume, threads: int) -> Voxels:
+    """Normalise a volume as the unmodified session does, by letting one do it; float32 (1, k, j, i).
+
+    Raises
+    ------
+    ConstantVolume
+        If the voxels have one value, or are not all finite: one division by zero is enough to show in the sum.
+    """
+    install()
+    session = _Normaliser(torch.device("cpu"), torch_n_threads=threads, enable_undo=False)
+    session.set_image(volume.voxels[None])
+    try:
+        session._finish_preprocessing_and_initialize_interactions()
+    except ValueError as error:  # all voxels are zero
+        session.preprocess_future = None  # or the session raises it again when it goes
+        raise ConstantVolume("all voxels are zero") from error
+    finally:
+        session.executor.shutdown()
+    prepared: torch.Tensor = session.preprocessed_image
     if not torch.isfinite(prepared.sum()):
         raise ConstantVolume("all voxels are equal, or some are not finite numbers")
-    return prepared
+    array: Voxels = prepared.numpy()
+    return array

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,23 @@ from nnInteractive.inference.inference_session import nnInteractiveInferenceSess
 
 from delineate.adapters.nninteractive.checkpoint import Checkpoint, find_checkpoint
 from delineate.adapters.nninteractive.engine import NnInteractiveEngine
-from delineate.adapters.nninteractive.memory import keep_freed_memory
+from delineate.adapters.nninteractive.memory import KEPT_BYTES, keep_freed_memory
 from delineate.adapters.nninteractive.network_proxy import NetworkTurns
 from delineate.adapters.nninteractive.package import install
 from delineate.adapters.nninteractive.pass_scheduler import PassScheduler
 from delineate.adapters.nninteractive.prepared import PreparedVolumes
 from delineate.adapters.nninteractive.session import Artifacts, EngineSession
-from delineate.domain.errors import ConstantVolume, ModelNotFound
+from delineate.domain.errors import ModelNotFound
 from delineate.domain.model import ModelInfo
 from delineate.domain.volume import Volume
 
 KINDS = {"points": "point", "bbox2d": "box", "scribble": "scribble", "lasso": "lasso"}
 """nnInteractive's names of interactions, and ours of prompts."""
+
+ENGINE_BYTES = 16 * 1024**2
+"""Of an engine whatever the size of its volume: what it reads and writes of a crop, and what Python needs."""
+COMPRESSION = 3
+"""How much less the interactions of a very large volume take than their dense form, at least (measured: 3.3 to 4)."""
 
 
 class NnInteractiveSegmenter:
@@ -41,14 +47,18 @@ class NnInteractiveSegmenter:
         Where it lives.
     threads
         For torch's work on the CPU, in the whole process.
+    prepared
+        Where engines get their normalised volumes.
     """
 
-    def __init__(self, info: ModelInfo, artifacts: Artifacts, device: torch.device, threads: int) -> None:
+    def __init__(
+        self, info: ModelInfo, artifacts: Artifacts, device: torch.device, threads: int, prepared: PreparedVolumes
+    ) -> None:
         self._info = info
         self._artifacts = artifacts
         self._device = device
         self._threads = threads
-        self._prepared = PreparedVolumes(self._prepare)
+        self._prepared = prepared
         self._scheduler = PassScheduler(lambda: _device_thread(device))
         if device.type == "cuda":
             self._scheduler.run("warm-up", self._warm_up)
@@ -57,6 +67,18 @@ class NnInteractiveSegmenter:
     def info(self) -> ModelInfo:
         """What the model is and takes."""
         return self._info
+
+    @property
+    def working_bytes(self) -> int:
+        """What the passes themselves take of the machine's memory, once for all engines (port ``Segmenter``)."""
+        return KEPT_BYTES if self._device.type == "cpu" else 0
+
+    def engine_bytes(self, shape: tuple[int, int, int]) -> int:
+        """Return what an engine takes at most: interactions as float16, and the labelmap (port ``Segmenter``)."""
+        channels = 1 + int(self._artifacts["capability_content"].get("interaction_channels", 6))
+        voxels = prod(shape)
+        dense = voxels <= EngineSession.AUTO_TENSOR_MAX_VOXELS
+        return ENGINE_BYTES + voxels + (2 * channels * voxels) // (1 if dense else COMPRESSION)
 
     def open(self, volume: Volume, user: str) -> NnInteractiveEngine:
         """Make an engine for a session of ``user`` (port ``Segmenter``)."""
@@ -69,21 +91,6 @@ class NnInteractiveSegmenter:
         """End the device thread."""
         self._scheduler.close()
 
-    def _prepare(self, volume: Volume) -> torch.Tensor:
-        """Normalise a volume as the unmodified session does: by letting one do it."""
-        session = nnInteractiveInferenceSession(
-            self._device, torch_n_threads=self._threads, interactions_storage="blosc2", enable_undo=False
-        )
-        session.initialize_from_loaded_artifacts(self._artifacts)
-        session.set_image(volume.voxels[None])
-        try:
-            session._finish_preprocessing_and_initialize_interactions()
-        except ValueError as error:  # all voxels are zero
-            session.preprocess_future = None  # or the session raises it again when it goes
-            raise ConstantVolume("all voxels are zero") from error
-        prepared: torch.Tensor = session.preprocessed_image
-        return prepared
-
     def _warm_up(self) -> None:
         """Let cuDNN choose its algorithms, on the thread that will use them."""
         manager = self._artifacts["configuration_manager"]
@@ -95,7 +102,13 @@ class NnInteractiveSegmenter:
 
 
 def load_segmenter(
-    model: str, *, licence_accepted: str | None, data_dir: Path, device: str = "auto", threads: int | None = None
+    model: str,
+    *,
+    licence_accepted: str | None,
+    data_dir: Path,
+    device: str = "auto",
+    threads: int | None = None,
+    prepared: PreparedVolumes | None = None,
 ) -> NnInteractiveSegmenter:
     """Load a model.
 
@@ -111,6 +124,8 @@ def load_segmenter(
         A torch device, or ``auto``: CUDA where there is one, else the CPU.
     threads
         For torch's work on the CPU; None: as many as there are CPUs.
+    prepared
+        Where engines get their normalised volumes; None: they are made for this segmenter alone.
 
     Raises
     ------
@@ -130,7 +145,9 @@ def load_segmenter(
         raise ModelNotFound(
             f"The model in {checkpoint.folder} cannot be loaded ({type(error).__name__}: {error})."
         ) from error
-    return NnInteractiveSegmenter(info, artifacts, where, workers)
+    if prepared is None:
+        prepared = PreparedVolumes(workers)
+    return NnInteractiveSegmenter(info, artifacts, where, workers, prepared)
 
 
 def _load(folder: Path, device: torch.device, threads: int) -> Artifacts:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from nnInteractive.inference.inference_session import nnInteractiveInferenceSession
 
+from delineate.adapters.nninteractive.memory import untouched_zeros
 from delineate.adapters.nninteractive.network_proxy import Network
 from delineate.domain.errors import PromptMalformed
 from delineate.domain.geometry import Box
@@ -118,11 +119,11 @@ class EngineSession(nnInteractiveInferenceSession):  # type: ignore[misc]  # the
             raise PromptMalformed("The model takes a box on one slice only.")
 
     def _clear_target(self) -> None:
-        self.set_target_buffer(np.zeros(self.original_image_shape[1:], dtype=np.uint8))
+        self.set_target_buffer(untouched_zeros(self.original_image_shape[1:], np.uint8))
 
     def _new_interactions_array(self, shape: tuple[int, ...], compression_nthreads: int) -> Any:  # noqa: ANN401
         if self._interactions_storage_resolved == "tensor":
-            return torch.from_numpy(np.zeros(shape, dtype=np.float16))
+            return torch.from_numpy(untouched_zeros(shape, np.float16))
         return super()._new_interactions_array(shape, compression_nthreads)
 
     def _build_network_input(self, prediction_center: Sequence[int], zoom_out_factor: float) -> Any:  # noqa: ANN401

@@ -18,5 +18,6 @@ session and those shared by all.
 from delineate.adapters.redis_journal.connection import Connection, durability_faults
 from delineate.adapters.redis_journal.journal import RedisJournal
 from delineate.adapters.redis_journal.leases import RedisLeases
+from delineate.adapters.redis_journal.news import ResultNews
 
-__all__ = ["Connection", "RedisJournal", "RedisLeases", "durability_faults"]
+__all__ = ["Connection", "RedisJournal", "RedisLeases", "ResultNews", "durability_faults"]

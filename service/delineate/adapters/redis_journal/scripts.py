@@ -4,12 +4,15 @@ A call that was cut off is repeated by its caller, so that each script gives the
 """
 
 APPEND = """
--- keys: stream, fence, recent, sessions; arguments: session, epoch, token, time, then kind, at, data, blob per entry
+-- keys: stream, fence, recent, sessions, ended, the user's openings; arguments: session, epoch, token, time,
+-- how it opened, whether it ended, then kind, at, data, blob per entry
 -- answers 1 if the entries are there, 0 if the epoch is not the session's
 if redis.call('LPOS', KEYS[3], ARGV[3]) then return 1 end
 if (redis.call('GET', KEYS[2]) or '0') ~= ARGV[2] then return 0 end
 if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('ZADD', KEYS[4], ARGV[4], ARGV[1]) end
-for n = 5, #ARGV, 4 do
+if ARGV[5] ~= '' then redis.call('HSET', KEYS[6], ARGV[1], ARGV[5]) end
+if ARGV[6] == '1' then redis.call('SADD', KEYS[5], ARGV[1]) end
+for n = 7, #ARGV, 4 do
   redis.call('XADD', KEYS[1], '*', 'kind', ARGV[n], 'at', ARGV[n + 1], 'data', ARGV[n + 2], 'blob', ARGV[n + 3])
 end
 redis.call('LPUSH', KEYS[3], ARGV[3])
@@ -18,15 +21,17 @@ return 1
 """
 
 PURGE = """
--- keys: stream, fence, recent, sessions, lease; arguments: session, epoch
+-- keys: stream, fence, recent, sessions, ended, the user's openings, lease; arguments: session, epoch
 -- answers 1 if the session is gone, 0 if the epoch is not the session's
 local epoch = redis.call('GET', KEYS[2]) or '0'
 if epoch ~= ARGV[2] then
   if redis.call('EXISTS', KEYS[1]) == 0 then return 1 end
   return 0
 end
-redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[5])
+redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[7])
 redis.call('ZREM', KEYS[4], ARGV[1])
+redis.call('SREM', KEYS[5], ARGV[1])
+redis.call('HDEL', KEYS[6], ARGV[1])
 return 1
 """
 

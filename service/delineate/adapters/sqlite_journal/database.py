@@ -26,6 +26,8 @@ CREATE TABLE IF NOT EXISTS entries (
     blob BLOB NOT NULL,
     PRIMARY KEY (session, seq)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS openings ON entries (json_extract(data, '$.user')) WHERE seq = 0;
+CREATE INDEX IF NOT EXISTS endings ON entries (session) WHERE kind IN ('closed', 'load_failed');
 CREATE TABLE IF NOT EXISTS results (id TEXT PRIMARY KEY, state TEXT NOT NULL, data TEXT NOT NULL) WITHOUT ROWID;
 """
 

@@ -7,13 +7,14 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from delineate.adapters.sqlite_journal.database import Database
 from delineate.domain.errors import JournalUnavailable, ResultNotFound
+from delineate.domain.ports import Opening
 from delineate.domain.records import result_from_json, result_to_json
 from delineate.domain.result import Result
 from delineate.domain.session import Entry
@@ -82,6 +83,21 @@ class SqliteJournal:
         """Return the ids of all sessions, oldest first."""
         return [row[0] for row in self._database.read("SELECT session FROM entries WHERE seq = 0 ORDER BY at")]
 
+    def openings(self, user: str) -> list[Opening]:
+        """Return how that user's sessions began, oldest first."""
+        rows = self._database.read(
+            "SELECT session, data, EXISTS (SELECT 1 FROM entries AS later WHERE later.session = opened.session "
+            "AND later.kind IN ('closed', 'load_failed')) FROM entries AS opened "
+            "WHERE seq = 0 AND json_extract(data, '$.user') = ? ORDER BY at",
+            user,
+        )
+        return [Opening(session, json.loads(data), bool(ended)) for session, data, ended in rows]
+
+    def untouched_since(self, at: float) -> list[str]:
+        """Return the ids of the sessions whose last entry is from before ``at``."""
+        rows = self._database.read("SELECT session FROM entries GROUP BY session HAVING max(at) < ?", at)
+        return [row[0] for row in rows]
+
     def read(self, session_id: str) -> list[Entry]:
         """Return a session's entries in order."""
         rows = self._database.read(
@@ -141,10 +157,16 @@ class SqliteJournal:
         self._run("DELETE FROM results WHERE id = ?", result_id)
         self.purge_files(result_id)
 
-    def purge_files(self, result_id: str) -> None:
-        """Forget the files of a result, its state stays."""
+    def purge_files(self, result_id: str, keep: Collection[str] = ()) -> None:
+        """Forget the files of a result but those named in ``keep``; its state stays."""
+        folder = self._results / result_id
         with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(self._results / result_id)
+            if not keep:
+                shutil.rmtree(folder)
+                return
+            for path in folder.iterdir():
+                if path.name not in keep:
+                    path.unlink()
 
     def _run(self, sql: str, *parameters: object) -> None:
         self._database.write(lambda connection: _execute(connection, sql, parameters))

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from delineate.adapters.volume_cache.entry import Entry
 from delineate.adapters.volume_cache.files import allocate, map_to_write, sync
 from delineate.adapters.volume_cache.locks import HeldLock, exclusive, nothing
 from delineate.adapters.volume_cache.manifest import ArraySpec, DamagedEntryError, Manifest
-from delineate.adapters.volume_cache.names import VOXELS, check_derived
+from delineate.adapters.volume_cache.names import VOXELS, check_derived, plan_key
 from delineate.adapters.volume_cache.room import Room, disk_faults_worded
 from delineate.domain.errors import CacheError
 from delineate.domain.ports import CacheUsage, FillVoxels, WhileWaiting
@@ -47,6 +48,25 @@ class FileVolumeCache:
         """Return the plan's volume if it is here, and count that as a use."""
         found = self._open(plan, VOXELS)
         return None if found is None else Volume(plan, found)
+
+    def holds(self, fingerprint: str) -> bool:
+        """Tell whether the volume of a plan with that fingerprint is there; that does not count as a use."""
+        with self._worded():
+            return self._room.entry(fingerprint).folder.is_dir()
+
+    def remember(self, digest: str, plan: VolumePlan) -> None:
+        """Keep, beside the plan's volume, that headers with this hash gave this plan."""
+        with self._worded():
+            self._room.link(plan_key(digest, plan.volume), plan.fingerprint)
+
+    def recall(self, digest: str, volume: str | None) -> VolumePlan | None:
+        """Return the plan that headers with this hash gave for a selector, if its volume is still there."""
+        with self._worded():
+            entry = self._room.linked(plan_key(digest, volume))
+            try:
+                return None if entry is None else replace(entry.manifest().volume_plan(), volume=volume)
+            except DamagedEntryError:  # or it has gone
+                return None
 
     def load(self, plan: VolumePlan, fill: FillVoxels, while_waiting: WhileWaiting = nothing) -> Volume:
         """Return the plan's volume, filled in once however many ask for it (port ``VolumeCache``)."""

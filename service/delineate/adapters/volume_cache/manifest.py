@@ -12,9 +12,10 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from delineate.domain.records import plan_from_json, plan_to_json
 from delineate.domain.volume import VolumePlan
 
-FORMAT = 1
+FORMAT = 2
 """Counts up whenever the files, or the way in which voxels are computed, change: older entries are fetched again."""
 
 
@@ -47,17 +48,21 @@ class Manifest:
 
     fingerprint: str
     plan: Mapping[str, Any]
-    """For people and tools; the cache itself goes by the fingerprint."""
+    """As in ``domain.records``."""
     arrays: Mapping[str, ArraySpec]
 
     @classmethod
     def of(cls, plan: VolumePlan, arrays: Mapping[str, ArraySpec]) -> Self:
         """Describe a volume."""
-        return cls(plan.fingerprint, asdict(plan), arrays)
+        return cls(plan.fingerprint, plan_to_json(plan), arrays)
 
     def with_array(self, name: str, spec: ArraySpec) -> Manifest:
         """Return this manifest with one more array."""
         return Manifest(self.fingerprint, self.plan, {**self.arrays, name: spec})
+
+    def volume_plan(self) -> VolumePlan:
+        """Return the plan of the volume."""
+        return plan_from_json(self.plan)
 
     def encoded(self) -> bytes:
         """Return a line with the SHA-256 of the rest, then JSON."""

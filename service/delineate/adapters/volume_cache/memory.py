@@ -1,9 +1,10 @@
-"""Volumes in this process's memory, for as long as somebody uses them; nothing is written to disk."""
+"""Volumes in this process's memory, for as long as somebody uses them, and the last few; nothing is on disk."""
 
 from __future__ import annotations
 
 import threading
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,26 +13,54 @@ import numpy as np
 import numpy.typing as npt
 
 from delineate.adapters.volume_cache.locks import POLL_S, nothing
-from delineate.adapters.volume_cache.names import VOXELS, check_derived
+from delineate.adapters.volume_cache.names import VOXELS, check_derived, plan_key
 from delineate.domain.ports import CacheUsage, FillVoxels, WhileWaiting
 from delineate.domain.volume import Volume, VolumePlan
 
 Key = tuple[str, str]
 """Fingerprint of the plan, name of the array."""
+KEPT_PLANS = 100
 
 
 class MemoryVolumeCache:
-    """Shares volumes between the threads of one process (port ``VolumeCache``)."""
+    """Shares volumes between the threads of one process (port ``VolumeCache``).
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    kept_bytes
+        Of the arrays that were used last, which stay even if nobody uses them; the newest stays in any case if not 0.
+    """
+
+    def __init__(self, kept_bytes: int = 0) -> None:
+        self._kept_bytes = kept_bytes
         self._arrays: weakref.WeakValueDictionary[Key, npt.NDArray[Any]] = weakref.WeakValueDictionary()
+        self._kept: OrderedDict[Key, npt.NDArray[Any]] = OrderedDict()
+        self._plans: dict[str, VolumePlan] = {}
         self._locks: weakref.WeakValueDictionary[str, _KeyLock] = weakref.WeakValueDictionary()
         self._guard = threading.Lock()
 
     def find(self, plan: VolumePlan) -> Volume | None:
         """Return the plan's volume if somebody uses it."""
         found = self._arrays.get((plan.fingerprint, VOXELS))
+        if found is not None:
+            self._keep((plan.fingerprint, VOXELS), found)
         return None if found is None else Volume(plan, found)
+
+    def holds(self, fingerprint: str) -> bool:
+        """Tell whether the volume of a plan with that fingerprint is in memory."""
+        return (fingerprint, VOXELS) in self._arrays
+
+    def remember(self, digest: str, plan: VolumePlan) -> None:
+        """Keep that headers with this hash gave this plan."""
+        with self._guard:
+            self._plans[plan_key(digest, plan.volume)] = plan
+            while len(self._plans) > KEPT_PLANS:
+                del self._plans[next(iter(self._plans))]
+
+    def recall(self, digest: str, volume: str | None) -> VolumePlan | None:
+        """Return the plan that headers with this hash gave for a selector, if its volume is still there."""
+        plan = self._plans.get(plan_key(digest, volume))
+        return plan if plan is not None and self.holds(plan.fingerprint) else None
 
     def load(self, plan: VolumePlan, fill: FillVoxels, while_waiting: WhileWaiting = nothing) -> Volume:
         """Return the plan's volume, filled in once however many ask for it (port ``VolumeCache``)."""
@@ -73,7 +102,17 @@ class MemoryVolumeCache:
                 found = make()
                 found.setflags(write=False)
                 self._arrays[key] = found
+            self._keep(key, found)
             return found
+
+    def _keep(self, key: Key, array: npt.NDArray[Any]) -> None:
+        if not self._kept_bytes:
+            return
+        with self._guard:
+            self._kept[key] = array
+            self._kept.move_to_end(key)
+            while len(self._kept) > 1 and sum(kept.nbytes for kept in self._kept.values()) > self._kept_bytes:
+                self._kept.popitem(last=False)
 
 
 class _KeyLock:

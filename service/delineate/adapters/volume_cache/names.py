@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 VOXELS = "voxels"
@@ -14,3 +15,8 @@ def check_derived(name: str) -> None:
     """Refuse a name that is not one for a derived array, or that could not be a file's."""
     if name == VOXELS or not _DERIVED.fullmatch(name):
         raise ValueError(f"{name!r} is no name of a derived array: lower-case letters, digits and ._- make one")
+
+
+def plan_key(digest: str, volume: str | None) -> str:
+    """Return the name under which the plan is kept that headers with this hash gave for a selector."""
+    return hashlib.sha256(repr((digest, volume)).encode()).hexdigest()

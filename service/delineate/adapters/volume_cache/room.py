@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from delineate.adapters.volume_cache.entry import Entry
+from delineate.adapters.volume_cache.files import NEW
 from delineate.adapters.volume_cache.locks import HeldLock, exclusive
 from delineate.adapters.volume_cache.manifest import DamagedEntryError
 from delineate.domain.errors import CacheDiskFailed, CacheFull
@@ -36,8 +37,9 @@ class Room:
         self.root = root
         self._entries, self._writing, self._removed = (root / name for name in ("entries", "writing", "removed"))
         self._locks = root / "locks"
+        self._links = root / "plans"
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for folder in (self._entries, self._writing, self._removed, self._locks):
+        for folder in (self._entries, self._writing, self._removed, self._locks, self._links):
             folder.mkdir(exist_ok=True, mode=0o700)
 
     def entry(self, key: str) -> Entry:
@@ -51,6 +53,19 @@ class Room:
     def key_lock(self, key: str) -> Path:
         """Return the file that whoever writes to a key's entry locks."""
         return self._locks / key
+
+    def link(self, name: str, key: str) -> None:
+        """Have ``name`` lead to a key's entry for as long as that is there."""
+        new = self._links / f"{name}.{uuid.uuid4().hex}{NEW}"
+        new.symlink_to(Path("..") / self._entries.name / key)
+        new.replace(self._links / name)
+
+    def linked(self, name: str) -> Entry | None:
+        """Return the entry that ``name`` leads to, there or not; None if there is no such name."""
+        try:
+            return self.entry((self._links / name).readlink().name)
+        except FileNotFoundError:
+            return None
 
     def begin(self, key: str) -> tuple[Entry, HeldLock]:
         """Make an empty entry outside the cache, to be published or removed; call it within ``claimed``."""
@@ -114,6 +129,7 @@ class Room:
             for entry, _ in victims:
                 _log.info("volume cache: made room", extra={"bytes": entry.nbytes})
                 self.remove(entry)
+            self._remove_dead_links()
         finally:
             for _, held in victims:
                 held.release()
@@ -126,6 +142,7 @@ class Room:
                 self.remove(entry)
                 held.release()
                 removed += 1
+        self._remove_dead_links()
         return removed
 
     def sweep(self) -> None:
@@ -136,6 +153,12 @@ class Room:
             self._remove_dead_writers()
             for entry in self.entries():
                 self._tidy(entry)
+            self._remove_dead_links()
+
+    def _remove_dead_links(self) -> None:
+        for link in self._links.iterdir():
+            if not link.exists():
+                link.unlink(missing_ok=True)
 
     def _remove_dead_writers(self) -> None:
         for folder in self._writing.iterdir():

@@ -1,0 +1,121 @@
+"""Exports in a folder: one for each, with its state and, once all of it is written, its ZIP file."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import zipfile
+from pathlib import Path
+
+from delineate.domain.errors import ExportNotFound
+from delineate.domain.export import Export, export_from_json, export_to_json
+
+STATE, CONTENT, WORK, FILE = "export.json", "content.json", "work", "export.zip"
+COMPRESSED = (".gz", ".nrrd")
+"""Endings of files that compressing makes no smaller."""
+COMPRESSION = 1
+
+
+class ExportFiles:
+    """The exports of this machine (domain.export.ExportStore).
+
+    Parameters
+    ----------
+    folder
+        Made if absent, readable by its owner only.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def save(self, export: Export) -> None:
+        """Write an export's state; durable on return."""
+        self._write(export.id, STATE, json.dumps(export_to_json(export)).encode())
+
+    def load(self, export_id: str) -> Export:
+        """Return an export; ExportNotFound if there is none."""
+        return export_from_json(json.loads(self._read(export_id, STATE)))
+
+    def all(self) -> list[Export]:
+        """Return every export, oldest first."""
+        states = self._folder.glob(f"*/{STATE}") if self._folder.exists() else []
+        return sorted((export_from_json(json.loads(path.read_bytes())) for path in states), key=lambda e: e.created_at)
+
+    def sweep(self) -> None:
+        """Forget what is left of exports that were killed while they were asked for. Not while one is asked for."""
+        for folder in self._folder.iterdir() if self._folder.exists() else ():
+            if not (folder / STATE).exists():
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def write_content(self, export_id: str, content: bytes) -> None:
+        """Keep what an export is made from; durable on return."""
+        self._write(export_id, CONTENT, content)
+
+    def read_content(self, export_id: str) -> bytes:
+        """Return what an export is made from; ExportNotFound if there is nothing."""
+        return self._read(export_id, CONTENT)
+
+    def workspace(self, export_id: str) -> Path:
+        """Return an empty folder to write an export's files into; what was there is forgotten."""
+        work = self._of(export_id) / WORK
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        return work
+
+    def publish(self, export_id: str) -> int:
+        """Make the workspace's files the export's one file, all or nothing, and return its size in bytes."""
+        folder = self._of(export_id)
+        part = folder / f"{FILE}.part"
+        with part.open("wb") as stream:
+            with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION) as archive:
+                for path in sorted(p for p in (folder / WORK).rglob("*") if p.is_file()):
+                    how = zipfile.ZIP_STORED if path.suffix in COMPRESSED else zipfile.ZIP_DEFLATED
+                    archive.write(path, path.relative_to(folder / WORK), compress_type=how)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(folder / FILE)
+        _sync(folder)
+        shutil.rmtree(folder / WORK)
+        return (folder / FILE).stat().st_size
+
+    def file(self, export_id: str) -> Path | None:
+        """Return where the file is, or None while there is none."""
+        path = self._of(export_id) / FILE
+        return path if path.exists() else None
+
+    def purge(self, export_id: str) -> None:
+        """Forget an export and its file."""
+        shutil.rmtree(self._of(export_id), ignore_errors=True)
+
+    def _of(self, export_id: str) -> Path:
+        if not re.fullmatch(r"[0-9a-f.~]{1,128}", export_id) or ".." in export_id:
+            raise ExportNotFound("There is no such export.")
+        return self._folder / export_id
+
+    def _read(self, export_id: str, name: str) -> bytes:
+        try:
+            return (self._of(export_id) / name).read_bytes()
+        except FileNotFoundError:
+            raise ExportNotFound(f"There is no export {export_id}: it was never made, or is past its time.") from None
+
+    def _write(self, export_id: str, name: str, data: bytes) -> None:
+        folder = self._of(export_id)
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(exist_ok=True, mode=0o700)
+        part = folder / f"{name}.part"
+        with part.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(folder / name)
+        _sync(folder)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

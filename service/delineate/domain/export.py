@@ -1,0 +1,110 @@
+"""Segments on their way into a file of formats that others read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from delineate.domain.records import Json
+
+ExportState = Literal["waiting", "running", "done", "failed"]
+FormatState = Literal["waiting", "done", "failed"]
+
+FORMATS = (
+    "seg",
+    "seg-labelmap",
+    "nifti",
+    "nrrd",
+    "stl",
+    "obj",
+    "rtstruct",
+    "csv",
+    "prompts",
+    "recording",
+)
+"""What segments can be exported as: DICOM SEG (BINARY, LABELMAP), NIfTI of image and labelmap, NRRD in Slicer's form,
+meshes, DICOM RT Structure Set, measurements, prompts that can be sent again, and what `delineate replay` reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedFormat:
+    """One format of an export."""
+
+    name: str
+    state: FormatState = "waiting"
+    files: tuple[str, ...] = ()
+    """Names in the export's file."""
+    reason: str | None = None
+    """Why it could not be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """An export; durable, so that it is made again from the start if the process dies on the way."""
+
+    id: str
+    session: str
+    user: str
+    study_instance_uid: str
+    series_instance_uid: str
+    """Of the images."""
+    created_at: float
+    """Seconds since the epoch."""
+    formats: tuple[ExportedFormat, ...]
+    state: ExportState = "waiting"
+    reason: str | None = None
+    """Why nothing could be written."""
+    size_bytes: int | None = None
+    """Of the file, once it is there."""
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has come to its end."""
+        return self.state in ("done", "failed")
+
+
+def export_to_json(export: Export) -> Json:
+    """Return an export's state as JSON."""
+    return asdict(export)
+
+
+def export_from_json(data: Mapping[str, Any]) -> Export:
+    """Turn JSON back into an export's state."""
+    formats = tuple(ExportedFormat(**{**item, "files": tuple(item["files"])}) for item in data["formats"])
+    return Export(**{**data, "formats": formats})
+
+
+class ExportStore(Protocol):
+    """The exports of this machine: their state, what they are made from, and their files."""
+
+    def save(self, export: Export) -> None:
+        """Write an export's state; durable on return."""
+
+    def load(self, export_id: str) -> Export:
+        """Return an export; ExportNotFound if there is none."""
+
+    def all(self) -> list[Export]:
+        """Return every export, oldest first."""
+
+    def sweep(self) -> None:
+        """Forget what is left of exports that were killed while they were asked for. Not while one is asked for."""
+
+    def write_content(self, export_id: str, content: bytes) -> None:
+        """Keep what an export is made from; durable on return."""
+
+    def read_content(self, export_id: str) -> bytes:
+        """Return what an export is made from; ExportNotFound if there is nothing."""
+
+    def workspace(self, export_id: str) -> Path:
+        """Return an empty folder to write an export's files into; what was there is forgotten."""
+
+    def publish(self, export_id: str) -> int:
+        """Make the workspace's files the export's one file, all or nothing, and return its size in bytes."""
+
+    def file(self, export_id: str) -> Path | None:
+        """Return where the file is, or None while there is none."""
+
+    def purge(self, export_id: str) -> None:
+        """Forget an export and its file."""

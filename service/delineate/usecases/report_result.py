@@ -1,0 +1,93 @@
+"""Write, store and verify the documents that follow a stored segmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from delineate.domain.errors import SeriesChanged, SeriesNotFound
+from delineate.domain.ports import Acceptance, Archive, ResultStore, StoredDifference
+from delineate.domain.report import MeasurementReport, PromptRecord, ReportCodec, ReportedSegment
+from delineate.domain.result import DocumentKind, Result, ResultDocument, document_of
+from delineate.domain.segmentation import InstanceReference
+from delineate.usecases.measure_segments import AcceptedMeasuring
+
+
+class ResultReports:
+    """Brings the documents of results into the archive; safe to call again at any time, after any crash."""
+
+    def __init__(
+        self, archive: Archive, measuring: AcceptedMeasuring, codec: ReportCodec, results: ResultStore
+    ) -> None:
+        self._archive = archive
+        self._measuring = measuring
+        self._codec = codec
+        self._results = results
+
+    def store(
+        self, result: Result, document: ResultDocument, acceptance: Callable[[], Acceptance], segmentation: bytes
+    ) -> StoredDifference:
+        """Have the archive hold the document, read it back and compare.
+
+        Parameters
+        ----------
+        acceptance
+            Returns what was accepted; called only if the document has to be written.
+        segmentation
+            The stored SEG.
+
+        Raises
+        ------
+        DelineateError
+            If it could not be written, stored or read back equal.
+        """
+        name = f"{document.kind}.dcm"
+        sent = self._results.read_file(result.id, name)
+        if sent is None:
+            sent = self._written(document, acceptance(), segmentation)
+            self._results.write_file(result.id, name, sent)
+        where = (result.study_instance_uid, document.series_instance_uid, document.sop_instance_uid)
+        if not self._archive.has_instance(*where):
+            self._archive.store(sent, result.study_instance_uid)
+        return self._codec.compare(sent, self._archive.instance(*where))
+
+    def _written(self, document: ResultDocument, acceptance: Acceptance, segmentation: bytes) -> bytes:
+        try:
+            return self._encode(document, acceptance, segmentation)
+        except SeriesNotFound as error:  # of the images, not of the document: waiting would not help
+            raise SeriesChanged(acceptance.plan.series_instance_uid) from error
+
+    def _encode(self, document: ResultDocument, acceptance: Acceptance, segmentation: bytes) -> bytes:
+        before = self._predecessors(acceptance, document.kind)
+        if document.kind == "prompts":
+            return self._codec.encode_prompts(
+                PromptRecord(
+                    segmentation=segmentation,
+                    plan=acceptance.plan,
+                    model=acceptance.model,
+                    prompts={n: segment.prompts for n, segment in enumerate(acceptance.segments, 1)},
+                    series_instance_uid=document.series_instance_uid,
+                    sop_instance_uid=document.sop_instance_uid,
+                    predecessors=before,
+                )
+            )
+        measured = self._measuring.measure(acceptance)
+        found = [(n, segment.measurements) for n, segment in enumerate(measured.segments, 1)]
+        return self._codec.encode(
+            MeasurementReport(
+                segmentation=segmentation,
+                plan=acceptance.plan,
+                scale=measured.scale,
+                segments=tuple(ReportedSegment(n, one) for n, one in found if one is not None),
+                series_instance_uid=document.series_instance_uid,
+                sop_instance_uid=document.sop_instance_uid,
+                predecessors=before,
+            )
+        )
+
+    def _predecessors(self, acceptance: Acceptance, kind: DocumentKind) -> tuple[InstanceReference, ...]:
+        """Return the same document of the version before, if the archive has it."""
+        if acceptance.predecessor is None:
+            return ()
+        document = document_of(acceptance.predecessor.sop_instance_uid, kind)
+        found = self._archive.find_instance(acceptance.plan.study_instance_uid, document.sop_instance_uid)
+        return () if found is None else (found,)

@@ -1,0 +1,234 @@
+"""The documents that an accept stores with the SEG: what Orthanc holds afterwards, and when not all goes well."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pydicom
+import pytest
+from pydicom import Dataset
+from tests.archive_tools import instances_of, store_series
+from tests.conftest import tiny_service_in
+from tests.contract.test_http_accept import state_of
+from tests.phantoms import PhantomSeries, make_series
+from tests.readers.acceptances import blob
+from tests.readers.reports import items, name_of, numbers_of
+from tests.readers.tools import dcentvfy_errors, dciodvfy_errors
+from tests.service import ServiceProcess
+from tests.tampering import Reply, Tampering, tampering_proxy
+
+from delineate.client import ClientSession
+from delineate.demo.orthanc import OrthancServer
+from delineate.domain.result import document_of
+
+SHAPE = (14, 30, 36)
+ANATOMY = {"value": "91723000", "scheme": "SCT", "meaning": "Anatomical Structure"}
+KIDNEY = {"value": "64033007", "scheme": "SCT", "meaning": "Kidney"}
+LEFT = {"value": "7771000", "scheme": "SCT", "meaning": "Left"}
+
+
+@pytest.fixture
+def archive(orthanc: OrthancServer) -> Iterator[Tampering]:
+    with tampering_proxy(orthanc.dicomweb_url) as rules:
+        yield rules
+
+
+@pytest.fixture
+def process(archive: Tampering, orthanc: OrthancServer, tiny_model: Path, tmp_path: Path) -> Iterator[ServiceProcess]:
+    """A service whose archive can be made to misbehave."""
+    process = tiny_service_in(tmp_path, orthanc, tiny_model)
+    process.archive_url = archive.url
+    process.start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def series(orthanc: OrthancServer) -> PhantomSeries:
+    series = make_series(shape=SHAPE, orientation="oblique", shuffled=True)
+    store_series(orthanc, series)
+    return series
+
+
+def drawn(session: ClientSession) -> ClientSession:
+    """Give the session two named segments: one drawn by hand, one by a point."""
+    for number, centre in enumerate(((0.4, 0.5, 0.5), (0.6, 0.4, 0.5)), 1):
+        session.add_segment(label=f"Niere {number}", category=ANATOMY, type=KIDNEY, laterality=LEFT)
+        session.set_labelmap(number, blob(SHAPE, centre, 0.3))
+    affine = session.info["geometry"]["affine"]
+    middle = [sum(row[a] * n / 2 for a, n in enumerate(SHAPE)) + row[3] for row in affine[:3]]
+    session.prompt(2, "point", [middle])
+    return session
+
+
+def documents(orthanc: OrthancServer, series: PhantomSeries) -> dict[str, Dataset]:
+    """Return the SR documents that the archive holds of the study, by SOP Instance UID."""
+    found = [pydicom.dcmread(io.BytesIO(data)) for data in instances_of(orthanc, series.study_uid, "SR")]
+    return {str(document.SOPInstanceUID): document for document in found}
+
+
+def groups(document: Dataset) -> list[Dataset]:
+    return [item for item in items(document, "CONTAINER") if name_of(item) == "Measurement Group"]
+
+
+def as_bytes(dataset: Dataset) -> bytes:
+    with io.BytesIO() as file:
+        dataset.save_as(file)
+        return file.getvalue()
+
+
+def test_the_report_says_what_the_service_and_the_table_say(
+    process: ServiceProcess, orthanc: OrthancServer, series: PhantomSeries
+) -> None:
+    with process.connect() as client:
+        session = drawn(client.open_session(series.study_uid, series.series_uid))
+        measured = session.measurements()
+        headers = {"Accept": "text/csv"}
+        table = process.client.get(f"/delineate{session.path}/measurements", headers=headers).content.decode()
+        result = client.wait_for_result(session.accept()["id"])
+    stored = documents(orthanc, series)
+    assert {d["kind"]: (d["state"], d["reason"]) for d in result["documents"]} == {
+        "measurements": ("stored", None),
+        "prompts": ("stored", None),
+    }
+    assert {d["sop_instance_uid"] for d in result["documents"]} == set(stored)
+    report, prompts = (stored[d["sop_instance_uid"]] for d in result["documents"])
+    (seg,) = instances_of(orthanc, series.study_uid, "SEG")
+    for document in (report, prompts):
+        assert dciodvfy_errors(as_bytes(document)) == []
+        assert (document.VerificationFlag, document.PreliminaryFlag) == ("UNVERIFIED", "PRELIMINARY")
+    assert dcentvfy_errors([as_bytes(report), as_bytes(prompts), seg, *series.part10()]) == []
+    rows = list(csv.DictReader(io.StringIO(table, newline="")))
+    for group, segment, row in zip(groups(report), measured["segments"], rows, strict=True):
+        assert_same_numbers(numbers_of(group), segment["measurements"], row, measured["unit"]["value"])
+    kinds = [
+        [i.ConceptCodeSequence[0].CodeMeaning for i in g.ContentSequence if name_of(i).startswith("Kind")]
+        for g in groups(prompts)
+    ]
+    assert kinds == [["Labelmap"], ["Labelmap"], ["Point"]]
+
+
+def assert_same_numbers(
+    found: dict[tuple[str, str], tuple[float, str]], measured: dict[str, Any], row: dict[str, str], unit: str
+) -> None:
+    plane, values = measured["in_plane"], measured["values"]
+    attenuation = "X-Ray Attenuation"
+    expected = {
+        ("Volume", ""): (measured["volume_ml"], "cm3", "volume [mL]"),
+        ("Surface Area of Mesh", ""): (measured["surface_mm2"], "mm2", "surface [mm2]"),
+        ("Long Axis", ""): (plane["longest"]["length_mm"], "mm", None),
+        ("Short Axis", ""): (plane["perpendicular"]["length_mm"], "mm", None),
+        ("Maximum 3D Diameter of a Mesh", ""): (measured["longest"]["length_mm"], "mm", "longest diameter [mm]"),
+        (attenuation, "Mean"): (values["mean"], unit, f"mean [{unit}]"),
+        (attenuation, "Standard Deviation"): (values["standard_deviation"], unit, None),
+        (attenuation, "Median"): (values["percentiles"]["50"], unit, None),
+    }
+    for name, (value, code, column) in expected.items():
+        assert found[name] == (value, code), name
+        if column is not None:
+            assert float(row[column]) == value, column
+
+
+def test_the_next_version_s_report_names_the_one_before(
+    process: ServiceProcess, orthanc: OrthancServer, series: PhantomSeries
+) -> None:
+    with process.connect() as client:
+        first = client.wait_for_result(drawn(client.open_session(series.study_uid, series.series_uid)).accept()["id"])
+        again = client.open_session(
+            series.study_uid, series.series_uid, segmentation_sop_instance_uid=first["sop_instance_uid"]
+        )
+        again.set_labelmap(1, blob(SHAPE, (0.5, 0.5, 0.5), 0.3))
+        second = client.wait_for_result(again.accept()["id"])
+    assert second["predecessor_sop_instance_uid"] == first["sop_instance_uid"]
+    stored = documents(orthanc, series)
+    for before, after in zip(first["documents"], second["documents"], strict=True):
+        (study,) = stored[after["sop_instance_uid"]].PredecessorDocumentsSequence
+        (reference,) = study.ReferencedSeriesSequence[0].ReferencedSOPSequence
+        assert reference.ReferencedSOPInstanceUID == before["sop_instance_uid"]
+        assert after["sop_instance_uid"] == document_of(second["sop_instance_uid"], after["kind"]).sop_instance_uid
+    assert len(stored) == 4
+    assert all(dciodvfy_errors(as_bytes(document)) == [] for document in stored.values())
+
+
+def refuse_reports(archive: Tampering) -> Callable[[], None]:
+    """Have the archive refuse what comes after the first store, for good; return how to end that."""
+    refused = {"00081198": {"vr": "SQ", "Value": [{"00081197": {"vr": "US", "Value": [0x0122]}}]}}
+    reply = (409, {"content-type": "application/dicom+json"}, json.dumps(refused).encode())
+    archive.answer = lambda method, _: reply if method == "POST" and archive.stores else None
+
+    def end() -> None:
+        archive.answer = lambda *_: None
+
+    return end
+
+
+def test_an_archive_that_takes_no_reports_has_the_segmentation(
+    process: ServiceProcess, archive: Tampering, orthanc: OrthancServer, series: PhantomSeries
+) -> None:
+    take_them = refuse_reports(archive)
+    with process.connect() as client:
+        result = client.wait_for_result(drawn(client.open_session(series.study_uid, series.series_uid)).accept()["id"])
+        assert [(d["state"], d["problem"]) for d in result["documents"]] == [("failed", "StoreRefused")] * 2
+        assert "0122" in result["documents"][0]["reason"]
+        assert len(instances_of(orthanc, series.study_uid, "SEG")) == 1
+        assert documents(orthanc, series) == {}
+        take_them()
+        client.call("POST", f"/results/{result['id']}/retry")
+        again = client.wait_for_result(result["id"])
+    assert [d["state"] for d in again["documents"]] == ["stored", "stored"]
+    assert len(documents(orthanc, series)) == 2
+    assert len(instances_of(orthanc, series.study_uid, "SEG")) == 1
+
+
+def test_measuring_that_fails_is_said_and_loses_nothing(
+    process: ServiceProcess, archive: Tampering, orthanc: OrthancServer, series: PhantomSeries
+) -> None:
+    """The images are gone when it comes to measuring."""
+    gone: Reply = (404, {}, b"")
+    with process.connect() as client:
+        session = drawn(client.open_session(series.study_uid, series.series_uid))
+        archive.answer = lambda _, path: gone if archive.stores and series.series_uid in path else None
+        result = client.wait_for_result(session.accept()["id"])
+    found = {d["kind"]: (d["state"], d["problem"]) for d in result["documents"]}
+    assert found == {"measurements": ("failed", "SeriesChanged"), "prompts": ("stored", None)}
+    assert len(instances_of(orthanc, series.study_uid, "SEG")) == 1
+
+
+@pytest.mark.parametrize("stores", [1, 2])
+def test_kill_9_between_the_documents_stores_each_once(
+    process: ServiceProcess, archive: Tampering, orthanc: OrthancServer, series: PhantomSeries, stores: int
+) -> None:
+    away: Reply = (503, {}, b"")
+    archive.answer = lambda method, path: (
+        away if archive.stores >= stores and "/instances" in path and method == "GET" else None
+    )
+    with process.connect() as client:
+        result = drawn(client.open_session(series.study_uid, series.series_uid)).accept()["id"]
+        state_of(client, result, "waiting", timeout_s=120)
+        process.kill()
+        archive.answer = lambda *_: None
+        process.start()
+    with process.connect() as client:
+        state_of(client, result, "stored", timeout_s=120)
+    assert archive.stores == 3
+    assert len(documents(orthanc, series)) == 2
+    assert len(instances_of(orthanc, series.study_uid, "SEG")) == 1
+
+
+def test_how_the_segments_came_to_be_is_kept(process: ServiceProcess, series: PhantomSeries) -> None:
+    with process.connect() as client:
+        session = drawn(client.open_session(series.study_uid, series.series_uid))
+        result = client.wait_for_result(session.accept()["id"])
+        recording = client.call("GET", f"/results/{result['id']}/recording")
+    assert recording["format"] == "delineate-recording-1"
+    assert recording["segmentation_sop_instance_uid"] == result["sop_instance_uid"]
+    assert recording["model"]["weights_sha256"]
+    assert set(recording["software"]) == {"delineate", "python", "nninteractive", "torch", "numpy"}
+    steps = [entry for entry in recording["entries"] if entry["kind"] == "step"]
+    assert [step["data"]["step"] for step in steps] == ["labelmap", "labelmap", "prompts"]
+    assert all(len(step["sha256"]) == 64 for step in steps)

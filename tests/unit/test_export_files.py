@@ -1,0 +1,64 @@
+"""Exports in a folder: whole or not there, and nothing of a killed one stays."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from delineate.adapters.export_files import ExportFiles
+from delineate.domain.errors import ExportNotFound
+from delineate.domain.export import Export, ExportedFormat
+
+EXPORT = Export("1.2~ab", "1.2~cd", "ada", "1.1", "1.2", 5.0, (ExportedFormat("stl"), ExportedFormat("csv")))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ExportFiles:
+    return ExportFiles(tmp_path / "exports")
+
+
+def test_states_and_contents_come_back(store: ExportFiles) -> None:
+    store.write_content(EXPORT.id, b"content")
+    store.save(EXPORT)
+    done = replace(EXPORT, state="done", formats=(ExportedFormat("stl", "done", ("stl/a.stl",)), EXPORT.formats[1]))
+    store.save(done)
+    store.save(replace(EXPORT, id="1.2~aa", created_at=1.0))
+    assert store.load(EXPORT.id) == done
+    assert store.read_content(EXPORT.id) == b"content"
+    assert [export.id for export in store.all()] == ["1.2~aa", EXPORT.id]
+
+
+def test_the_file_is_there_once_it_is_whole(store: ExportFiles) -> None:
+    store.save(EXPORT)
+    (store.workspace(EXPORT.id) / "of an earlier try").write_bytes(b"half")
+    work = store.workspace(EXPORT.id)
+    (work / "stl").mkdir()
+    (work / "stl" / "a.stl").write_bytes(b"solid")
+    assert store.file(EXPORT.id) is None
+    size = store.publish(EXPORT.id)
+    path = store.file(EXPORT.id)
+    assert path is not None
+    assert path.stat().st_size == size
+    assert not work.exists()
+    with zipfile.ZipFile(path) as archive:
+        assert archive.namelist() == ["stl/a.stl"]
+
+
+def test_what_a_killed_request_left_is_swept_away(store: ExportFiles, tmp_path: Path) -> None:
+    store.sweep()
+    store.save(EXPORT)
+    store.write_content("1.2~ee", b"content")
+    store.sweep()
+    assert [path.name for path in (tmp_path / "exports").iterdir()] == [EXPORT.id]
+    store.purge(EXPORT.id)
+    with pytest.raises(ExportNotFound):
+        store.load(EXPORT.id)
+
+
+@pytest.mark.parametrize("name", ["..", "../x", "a/b", "", "1.2~AB", "1..2", "x" * 200])
+def test_no_id_leads_elsewhere(store: ExportFiles, name: str) -> None:
+    with pytest.raises(ExportNotFound):
+        store.load(name)
