@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.archive_tools import store_series
 from tests.e2e.conftest import gateway_to
 from tests.e2e.panel import Panel
-from tests.e2e.viewer import Viewer
+from tests.e2e.viewer import DETAILED, Viewer
 from tests.phantoms import PhantomSeries, make_series
 from tests.service import ServiceProcess
 
@@ -58,7 +58,7 @@ def measured(
 ) -> dict[str, list[float]]:
     """Draw points, each undone before the next, and return how long each part took."""
     found: dict[str, list[float]] = defaultdict(list)
-    with Viewer(url) as viewer, service.connect() as client:
+    with Viewer(url, DETAILED) as viewer, service.connect() as client:
         panel = Panel(viewer, client, series)
         panel.start(layout)
         viewport = viewer.viewports()[0]["id"]

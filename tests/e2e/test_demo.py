@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,10 +14,9 @@ from highdicom.seg import Segmentation
 from scipy import ndimage
 from tests.e2e.demo_process import DemoProcess, running
 from tests.e2e.panel import IS_ONLINE, IS_SETTLED, STATE
-from tests.e2e.viewer import Viewer
+from tests.e2e.viewer import DETAILED, Viewer
 
 from delineate.demo import sample
-from delineate.demo.layout import program
 from delineate.demo.processes import Server, is_port_free
 from delineate.demo.upload import archive_client
 
@@ -60,11 +56,18 @@ def test_the_stored_segment_is_the_left_lateral_ventricle(demo: DemoProcess) -> 
 def test_stock_viewer_shows_the_stored_voxels(demo: DemoProcess, tmp_path: Path) -> None:
     (segmentation,) = stored_segmentations(demo)
     out = Path(os.environ.get("SCREENSHOTS", tmp_path))
-    run_viewer(demo, segmentation.SOPInstanceUID, out)
-    report = json.loads((out / "segmentation.json").read_text())
-    assert report["errors"] == []
-    assert report["labels"] == {"1": "Left lateral ventricle"}
-    np.testing.assert_array_equal(shown_voxels(report["slices"]), voxels_of(segmentation))
+    with Viewer(f"http://127.0.0.1:{demo.port}") as viewer:
+        viewer.open(sample.STUDY_INSTANCE_UID, "viewer", hangingProtocolId="mpr")
+        viewer.load_stored(segmentation.SOPInstanceUID, "Left lateral ventricle")
+        for plane in ("axial", "sagittal", "coronal"):
+            viewer.look(f"mpr-{plane}", TOUR[0][1])
+            viewer.screenshot(out / f"{plane}.png", f"mpr-{plane}")
+        viewer.screenshot(out / "viewer.png")
+        slices = [(str(sample.sop_instance_uid(k)), 1) for k in range(sample.SLICES)]
+        (shown,) = viewer.labelmaps(slices, (sample.MATRIX, sample.MATRIX)).values()
+        assert viewer.segments_with_voxels() == {"Left lateral ventricle"}
+        assert viewer.errors == []
+    np.testing.assert_array_equal(shown, voxels_of(segmentation))
 
 
 def test_ctrl_c_ends_what_was_started_and_the_next_start_reuses_it(demo: DemoProcess, tmp_path: Path) -> None:
@@ -105,7 +108,7 @@ IS_DONE = """revision => {
 def test_a_person_segments_the_ventricle_in_the_viewer(demo: DemoProcess, tmp_path: Path) -> None:
     before = {segmentation.SOPInstanceUID for segmentation in stored_segmentations(demo)}
     out = Path(os.environ.get("SCREENSHOTS", tmp_path))
-    with Viewer(f"http://127.0.0.1:{demo.port}") as viewer:
+    with Viewer(f"http://127.0.0.1:{demo.port}", DETAILED) as viewer:
         viewer.open(sample.STUDY_INSTANCE_UID, hangingProtocolId="mpr")
         viewer.until(IS_ONLINE)
         viewer.screenshot(out / "viewer-1-start.png")
@@ -182,26 +185,3 @@ def dark_region_at(point: tuple[int, int, int]) -> Mask:
     labels, _ = ndimage.label(dark)
     x, y, z = point
     return np.asarray(labels == labels[round(x_mm - x), round(z_mm - z), round(y - y_mm)])
-
-
-def run_viewer(demo: DemoProcess, sop_instance_uid: str, out: Path) -> None:
-    """Open the study in stock OHIF and write screenshots and what the viewer holds."""
-    arguments = {
-        "url": f"http://127.0.0.1:{demo.port}",
-        "study": sample.STUDY_INSTANCE_UID,
-        "segmentation": sop_instance_uid,
-        "out": str(out),
-    }
-    options = [text for name, value in arguments.items() for text in (f"--{name}", value)]
-    script = Path(__file__).with_name("viewer.mjs")
-    subprocess.run([program("node"), str(script), *options], check=True, timeout=LIMIT_S)
-
-
-def shown_voxels(slices: dict[str, str]) -> Mask:
-    """Put what the viewer holds for each source image where that image lies."""
-    index = {str(sample.sop_instance_uid(k)): k for k in range(sample.SLICES)}
-    voxels = np.zeros((sample.SLICES, sample.MATRIX, sample.MATRIX), np.bool_)
-    for sop_instance_uid, encoded in slices.items():
-        labels = np.frombuffer(base64.b64decode(encoded), np.uint8)
-        voxels[index[sop_instance_uid]] = labels.reshape(sample.MATRIX, sample.MATRIX)
-    return voxels

@@ -150,8 +150,9 @@ def test_our_panel_is_a_tab_of_the_segmentation_mode(stage: Stage, viewer: Viewe
 
 
 def test_the_study_list_leads_to_the_mode(stage: Stage, viewer: Viewer) -> None:
-    series = stage.store(patient_id=f"LIST-{free_port()}")
-    viewer.call("openStudyFromList", patientId=series.spec.patient_id, mode="Delineate", url=viewer.url)
+    series = stage.store(patient_id=f"LIST-{free_port()}", patient_name="List^Ada")
+    patient = {"patientId": series.spec.patient_id, "patientName": "List, Ada"}
+    viewer.call("openStudyFromList", mode="Delineate", url=viewer.url, **patient)
     viewer.until(IS_ONLINE)
     assert viewer.evaluate("() => location.pathname") == "/delineate"
 

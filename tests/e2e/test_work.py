@@ -10,7 +10,7 @@ from highdicom.seg import Segmentation
 from tests.e2e.conftest import Stage
 from tests.e2e.panel import RESULT_IS, Panel
 from tests.e2e.test_prompts import middle_of
-from tests.e2e.viewer import Mask, Viewer
+from tests.e2e.viewer import SHOWS_STORED, Mask, Viewer
 from tests.phantoms.series import PhantomSeries
 
 from delineate.client import Client
@@ -19,6 +19,10 @@ from delineate.demo.upload import archive_client
 pytestmark = pytest.mark.timeout(900)
 
 HISTORY = "() => window.cornerstone.utilities.HistoryMemo.DefaultHistoryMemo.undoAvailable"
+OTHER_COLOUR = """({number, before}) => {
+  const {colour} = window.delineate.controller.getState().session.segments.find(one => one.number === number);
+  return colour.some((value, n) => value !== before[n]) && colour;
+}"""
 COLOUR_IS = """({label, colour}) => {
   const {segmentation} = window.cornerstoneTools;
   const [{id}] = window.cornerstone.getRenderingEngines().flatMap(engine => engine.getViewports());
@@ -99,9 +103,10 @@ def test_segments_are_made_described_hidden_and_deleted(panel: Panel, screenshot
     panel.click(viewport_of(viewer), beside(panel.series, 20))
     panel.assert_shows_what_the_service_has()
 
+    before = panel.segments[2]["colour"]
     viewer.press("delineate-colour")
     viewer.press("delineate-swatch", nth=3)
-    colour = panel.segments[2]["colour"]
+    colour = viewer.until(OTHER_COLOUR, {"number": 2, "before": before})
     viewer.until(COLOUR_IS, {"label": panel.segments[2]["label"], "colour": colour})
     viewer.screenshot(screenshots / "work-two-segments.png")
 
@@ -170,18 +175,8 @@ def in_stock_viewer(panel: Panel, stored: Segmentation, label: str) -> dict[str,
     viewer = panel.viewer
     viewer.fresh()
     viewer.open(panel.series.study_uid, "viewer")
-    thumbnail = viewer.until(THUMBNAIL, stored.SOPInstanceUID)
-    viewer.call("doubleClickOn", selector=f'[id="{thumbnail}"]')
-    viewer.until(SHOWS_STORED, label)
+    viewer.load_stored(stored.SOPInstanceUID, label)
     return panel.in_viewer()
-
-
-SHOWS_STORED = """(label) => window.cornerstoneTools.segmentation.state.getSegmentations().some(
-  ({segments, representationData}) => Object.values(segments).some(segment => segment.label === label) &&
-    window.services.displaySetService.getActiveDisplaySets().some(set => set.SOPInstanceUID && set.isLoaded))"""
-THUMBNAIL = """(uid) => window.services?.displaySetService.getActiveDisplaySets()
-  .filter(set => set.Modality === 'SEG' && set.SOPInstanceUID === uid)
-  .map(set => `thumbnail-${set.displaySetInstanceUID}`).find(id => document.getElementById(id) !== null)"""
 
 
 def test_the_brush_corrects_a_segment_and_accept_stores_what_is_seen(stage: Stage, panel: Panel) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,8 +18,26 @@ import numpy.typing as npt
 
 from delineate.demo.layout import program
 
+DETAILED = (1600, 900)
+SIZE = DETAILED if "SCREENSHOTS" in os.environ else (1024, 640)
+"""Of the page, in pixels: large for pictures that are kept; else small, as software paints it."""
+
 DRIVER = Path(__file__).with_name("driver") / "main.mjs"
 END_TIMEOUT_S = 60.0
+
+SHOWS_STORED = """(label) => {
+  const {segmentation} = window.cornerstoneTools;
+  const stored = segmentation.state.getSegmentations()
+    .filter(({segments}) => Object.values(segments).some(segment => segment.label === label))
+    .map(({segmentationId}) => `${segmentationId}-Labelmap`);
+  const slices = window.cornerstone.getRenderingEngines().flatMap(engine => engine.getViewports())
+    .filter(({type}) => type === 'stack' || type === 'orthographic');
+  return slices.length > 0 && slices.every(viewport => viewport.getActors()
+    .some(({representationUID}) => stored.some(start => representationUID?.startsWith(start))));
+}"""
+THUMBNAIL = """(uid) => window.services?.displaySetService.getActiveDisplaySets()
+  .filter(set => set.Modality === 'SEG' && set.SOPInstanceUID === uid)
+  .map(set => `thumbnail-${set.displaySetInstanceUID}`).find(id => document.getElementById(id) !== null)"""
 
 Point = Sequence[float]
 Mask = npt.NDArray[np.bool_]
@@ -36,9 +55,12 @@ class Viewer:
     ----------
     url : str
         Root of the gateway, without a trailing slash.
+    size : (int, int)
+        Width and height of the page in pixels.
     """
 
     url: str
+    size: tuple[int, int] = SIZE
     process: subprocess.Popen[str] = field(init=False, repr=False)
     requests: int = 0
 
@@ -74,11 +96,18 @@ class Viewer:
 
     def fresh(self) -> None:
         """Go on with a browser that remembers nothing."""
-        self.call("fresh")
+        width, height = self.size
+        self.call("fresh", width=width, height=height)
 
     def open(self, study_uid: str, mode: str = "delineate", **query: str) -> None:
         """Open a study in a mode, and wait until all viewports are rendered."""
         self.call("open", url=f"{self.url}/{mode}?{urlencode({'StudyInstanceUIDs': study_uid, **query})}")
+
+    def load_stored(self, sop_instance_uid: str, label: str) -> None:
+        """Have the viewer itself load a stored segmentation of the open study; wait until a segment of it is there."""
+        thumbnail = self.until(THUMBNAIL, sop_instance_uid)
+        self.call("doubleClickOn", selector=f'[id="{thumbnail}"]')
+        self.until(SHOWS_STORED, label)
 
     def viewports(self) -> list[dict[str, Any]]:
         """Return id, type, normal and focal point (LPS mm) of every viewport that shows slices."""

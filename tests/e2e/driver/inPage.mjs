@@ -67,7 +67,10 @@ export async function look({ viewportId, point, normal, up }) {
     viewport.setCamera({ focalPoint, position, viewPlaneNormal: direction, viewUp: up ?? camera.viewUp });
   }
   const event = window.cornerstone.Enums.Events.IMAGE_RENDERED;
-  const drawn = new Promise(resolve => viewport.element.addEventListener(event, resolve, { once: true }));
+  const drawn = new Promise((resolve, reject) => {
+    viewport.element.addEventListener(event, resolve, { once: true });
+    setTimeout(() => reject(new Error(`${viewportId} was not drawn within 30 s.`)), 30_000);
+  });
   viewport.render();
   await drawn;
 }

@@ -10,10 +10,10 @@ const browser = await launchBrowser();
 let viewer = null;
 
 const methods = {
-  /** A browser without any memory of the last one. */
-  async fresh() {
+  /** A browser without any memory of the last one, with a page of this width and height in pixels. */
+  async fresh({ width, height }) {
     await viewer?.page.context().close();
-    const context = await browser.newContext({ viewport: { width: 1600, height: 900 }, deviceScaleFactor: 1 });
+    const context = await browser.newContext({ viewport: { width, height }, deviceScaleFactor: 1 });
     viewer = new ViewerPage(await context.newPage());
   },
 };

@@ -24,9 +24,10 @@ export class ViewerPage {
   }
 
   /** From the study list into a mode, by mouse. */
-  async openStudyFromList({ url, patientId, mode }) {
+  async openStudyFromList({ url, patientId, patientName, mode }) {
     await this.page.goto(`${url}/?mrn=${encodeURIComponent(patientId)}`);
-    await this.page.getByText(patientId, { exact: true }).first().click();
+    // A narrow page has no column for the Patient ID.
+    await this.page.getByText(patientName, { exact: true }).click();
     await this.page.getByText(mode, { exact: true }).click();
     await this.rendered();
   }
