@@ -21,6 +21,8 @@ export class Workspace {
   readonly results: Results;
   private readonly listening = new AbortController();
   private readonly stopEdits: Unsubscribe;
+  /** Until then the session's events do not call it ready: it has no segment to draw in yet. */
+  private begun = false;
 
   constructor(
     private readonly context: Context,
@@ -37,7 +39,7 @@ export class Workspace {
 
   /** Show the session as the service has it, go on with what was not sent, and follow its events. */
   async begin(reply: SessionReply): Promise<void> {
-    await this.adopt(reply, false);
+    await this.adopt(reply);
     const steps = reply.segments.map(s => {
       const count = Math.max(s.prompts.length, s.can_undo ? 1 : 0);
       return [s.number, Math.min(count, REMEMBERED_STEPS)] as const;
@@ -54,6 +56,7 @@ export class Workspace {
     const first = reply.segments.at(-1);
     if (first !== undefined) this.table.activate(first.number);
     else if (reply.opened_from?.read_only == null) await this.segments.add();
+    this.begun = true;
   }
 
   /** Give a drawing to the active segment, or to a new one when there is none. */
@@ -82,10 +85,10 @@ export class Workspace {
     this.session.canvas.close();
   }
 
-  private async adopt(reply: SessionReply, begun = true): Promise<void> {
+  private async adopt(reply: SessionReply): Promise<void> {
     const opened = reply.opened_from;
     this.context.store.updateSession({
-      ...(begun ? { state: reply.state } : {}),
+      ...(this.begun ? { state: reply.state } : {}),
       openedFrom: opened && { sopInstanceUid: opened.sop_instance_uid, readOnly: opened.read_only },
     });
     await Promise.all(reply.segments.map(segment => this.table.put(segment)));
