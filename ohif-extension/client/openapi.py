@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import cast
 
 from delineate.http.app import create_app
-from delineate.wiring import Services
+from delineate.wiring.services import Services
 
 
 def document() -> str:

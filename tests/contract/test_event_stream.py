@@ -15,7 +15,7 @@ from delineate.http import routes_events
 from delineate.http.patches import Patches
 from delineate.usecases.live import LiveSession
 from delineate.usecases.submit_prompt import submit_prompt
-from delineate.wiring import Services
+from delineate.wiring.services import Services
 
 SCOPE = {"type": "http", "method": "GET"}
 

@@ -20,7 +20,7 @@ from tests.service import ServiceProcess, free_port
 from tests.worker import WorkerProcess
 from typer.testing import CliRunner
 
-from delineate.cli import app
+from delineate.cli.main import app
 from delineate.client import Client, ServiceError
 from delineate.demo.orthanc import OrthancServer
 

@@ -27,7 +27,6 @@ from delineate.client import Client, ClientSession, ServiceError
 from delineate.demo.orthanc import OrthancServer
 from delineate.domain.errors import RecordingUnreadable
 from delineate.domain.recording import recording_of
-from delineate.usecases.plan_volume import volume_of
 from delineate.usecases.replay import Replayed, replay
 from delineate.usecases.volumes import VolumeShelf
 
@@ -117,7 +116,7 @@ def recorded(client: Client, series: PhantomSeries, seed: int) -> bytes:
 
 def again(data: bytes, shelf: VolumeShelf, segmenter: NnInteractiveSegmenter) -> Replayed:
     recording = recording_of(data)
-    return replay(recording, lambda: volume_of(shelf, recording.plan), segmenter, software_versions())
+    return replay(recording, lambda: shelf.load_unchanged(recording.plan), segmenter, software_versions())
 
 
 @pytest.mark.timeout(900)

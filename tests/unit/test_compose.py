@@ -22,7 +22,7 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from delineate.cli import app
+from delineate.cli.main import app
 from delineate.demo.processes import free_port
 from delineate.http import routes_health
 from delineate.settings import load_settings

@@ -11,8 +11,8 @@ import pytest
 from delineate.adapters.context_groups import terminology_entries
 from delineate.domain.terminology import Terminology
 from delineate.http.terminology_replies import TerminologyReply
-from delineate.presets import load_presets
 from delineate.settings import SettingsError
+from delineate.wiring.presets import load_presets
 
 ANATOMY = {"value": "91723000", "scheme": "SCT", "meaning": "Anatomical Structure"}
 KIDNEY: dict[str, Any] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import zipfile
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from delineate.domain.errors import ExportNotFound
 from delineate.domain.export import Export, export_from_json, export_to_json
+from delineate.durable_files import NEW, publish, write_whole
 
 STATE, CONTENT, WORK, FILE = "export.json", "content.json", "work", "export.zip"
 COMPRESSED = (".gz", ".nrrd")
@@ -67,16 +67,12 @@ class ExportFiles:
     def publish(self, export_id: str) -> int:
         """Make the workspace's files the export's one file, all or nothing, and return its size in bytes."""
         folder = self._of(export_id)
-        part = folder / f"{FILE}.part"
-        with part.open("wb") as stream:
-            with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION) as archive:
-                for path in sorted(p for p in (folder / WORK).rglob("*") if p.is_file()):
-                    how = zipfile.ZIP_STORED if path.suffix in COMPRESSED else zipfile.ZIP_DEFLATED
-                    archive.write(path, path.relative_to(folder / WORK), compress_type=how)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(folder / FILE)
-        _sync(folder)
+        part = folder / f"{FILE}{NEW}"
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION) as archive:
+            for path in sorted(p for p in (folder / WORK).rglob("*") if p.is_file()):
+                how = zipfile.ZIP_STORED if path.suffix in COMPRESSED else zipfile.ZIP_DEFLATED
+                archive.write(path, path.relative_to(folder / WORK), compress_type=how)
+        publish(part, folder / FILE)
         shutil.rmtree(folder / WORK)
         return (folder / FILE).stat().st_size
 
@@ -104,18 +100,4 @@ class ExportFiles:
         folder = self._of(export_id)
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.mkdir(exist_ok=True, mode=0o700)
-        part = folder / f"{name}.part"
-        with part.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(folder / name)
-        _sync(folder)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        write_whole(folder / name, data)

@@ -53,6 +53,14 @@ MAX_LISTED = 20
 """How many instances an error's sentence names; its fields carry all of them."""
 
 
+INTERNAL = "An internal fault; see the service's log."
+
+
+def said_of(error: Exception) -> str:
+    """Return what a user is told of an error; nothing of one that nobody expected."""
+    return error.detail if isinstance(error, DelineateError) else INTERNAL
+
+
 def _listed(uids: tuple[str, ...]) -> str:
     shown = ", ".join(uids[:MAX_LISTED])
     rest = len(uids) - MAX_LISTED

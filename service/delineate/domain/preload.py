@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import Any, Literal, Self
 
-from delineate.domain.errors import DelineateError
+from delineate.domain.errors import DelineateError, said_of
 
 PreloadState = Literal["waiting", "loading", "ready", "failed"]
 
@@ -48,7 +48,7 @@ class PreloadRecord:
 def problem_of(error: Exception) -> dict[str, Any]:
     """Return an error as a record keeps it; nothing is said of one that nobody expected."""
     if not isinstance(error, DelineateError):
-        return {"error": None, "detail": "An internal fault; see the service's log.", "members": {}}
+        return {"error": None, "detail": said_of(error), "members": {}}
     names: list[str] = [field.name for field in fields(error)] if is_dataclass(error) else []
     members = {name: getattr(error, name) for name in names if name != "text"}
     return {"error": type(error).__name__, "detail": error.detail, "members": members}

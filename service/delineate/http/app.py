@@ -24,7 +24,7 @@ from delineate.http import (
 from delineate.http.limits import BodyLimit
 from delineate.http.patches import Patches
 from delineate.http.problems import install_problem_handlers
-from delineate.wiring import Services
+from delineate.wiring.services import Services
 
 ROOT = "/delineate"
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from delineate.domain.errors import NotAuthenticated
 from delineate.settings import Settings, is_loopback
 from delineate.usecases.live import LiveSession
-from delineate.wiring import Services
+from delineate.wiring.services import Services
 
 
 def services(request: Request) -> Services:

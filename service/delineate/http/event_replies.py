@@ -19,7 +19,7 @@ from delineate.usecases.events import (
     SessionChanged,
 )
 from delineate.usecases.live import LiveSession
-from delineate.wiring import Services
+from delineate.wiring.services import Services
 
 Sendable = tuple[str, BaseModel]
 """Kind and data of an event."""

@@ -9,7 +9,7 @@ from delineate.domain.result import Result
 from delineate.http.dependencies import OwnSession, Parts, RequestKey, User, digest_of
 from delineate.http.result_replies import Accept, ResultReply
 from delineate.usecases.accept_segmentation import AcceptRequest, retry_result
-from delineate.wiring import Services
+from delineate.wiring.services import Services
 
 router = APIRouter(tags=["results"])
 

@@ -24,7 +24,7 @@ from delineate.usecases.run_collected import run_collected
 from delineate.usecases.segments import add_segment, change_segment, delete_segment
 from delineate.usecases.submit_prompt import cancel_prompt, submit_prompt
 from delineate.usecases.undo import redo, reset, undo
-from delineate.wiring import Services
+from delineate.wiring.services import Services
 
 router = APIRouter(prefix="/sessions/{session_id}/segments", tags=["segments"])
 

@@ -12,7 +12,7 @@ from delineate.http.dependencies import OwnSession, Parts, RequestKey, User, dig
 from delineate.http.schemas import OpenSession, SessionReply, Uid
 from delineate.usecases.live import LiveSession
 from delineate.usecases.open_session import close_session, open_session
-from delineate.wiring import Services
+from delineate.wiring.services import Services
 
 router = APIRouter(tags=["sessions"])
 

@@ -17,7 +17,6 @@ from delineate.domain.errors import (
     JournalUnavailable,
     NotPermitted,
     PredictionFailed,
-    SeriesChanged,
     SessionOwnedElsewhere,
 )
 from delineate.domain.ports import Engine, Journal, Leases, Segmenter
@@ -110,7 +109,9 @@ class SessionHost:
 
     def opened_by(self, user: str, key: str | None, digest: str) -> LiveSession | None:
         """Return the session that a request of that key opened before; IdempotencyConflict if it was another one."""
-        known = [opening for opening in self.journal.openings(user) if key and opening.data.get("key") == key]
+        if key is None:
+            return None
+        known = [opening for opening in self.journal.openings(user) if opening.data.get("key") == key]
         if not known:
             return None
         if known[0].data["digest"] != digest:
@@ -240,11 +241,8 @@ class SessionHost:
         """Return the session's volume, fetched again if it was let go; SeriesChanged if it is another one by now."""
         volume = live.volume
         if volume is None:
-            plan = live.plan
-            now = self.shelf.plan(plan.study_instance_uid, plan.series_instance_uid, plan.volume)
-            if now.fingerprint != plan.fingerprint:
-                raise SeriesChanged(plan.series_instance_uid)
-            volume = self.load_volume(live, plan)
+            self.shelf.check_unchanged(live.plan)
+            volume = self.load_volume(live, live.plan)
             with live.lock:
                 volume = live.volume = live.volume or volume
         return volume

@@ -18,7 +18,6 @@ from delineate.domain.value_scale import ValueScale
 from delineate.domain.volume import Volume, VolumePlan
 from delineate.usecases.host import SessionHost
 from delineate.usecases.live import LiveSession
-from delineate.usecases.plan_volume import volume_of
 from delineate.usecases.volumes import VolumeShelf
 
 
@@ -89,7 +88,7 @@ class AcceptedMeasuring:
         """
         plan = acceptance.plan
         scale = self._measuring.scale(plan)
-        volume = volume_of(self._shelf, plan)
+        volume = self._shelf.load_unchanged(plan)
         segments = tuple(
             MeasuredSegment(
                 segment.number,

@@ -70,30 +70,20 @@ class SessionRegistry:
         if live is not None:
             return live
         with self._turn(session_id):
-            lease, live = self._acquired(session_id)
-            if live is not None:
-                return live
-            live = self._read(lease)
+            lease, live = self._taken_over(session_id)
             if live is None:
                 self._leases.release(lease)
                 raise SessionNotFound(f"There is no session {session_id}. Open a new one on the series.")
-            self._taken(live)
-            self._register(live)
             return live
 
     def begin(self, session_id: str, opened: Callable[[LiveSession], None]) -> LiveSession:
         """Return a new session, whose first entry ``opened`` records; or the one of that id, if there is one."""
         with self._turn(session_id):
-            lease, live = self._acquired(session_id)
-            if live is not None:
-                return live
-            live = self._read(lease)
+            lease, live = self._taken_over(session_id)
             if live is None:
                 live = LiveSession(Session(session_id), lease)
                 opened(live)
-            else:
-                self._taken(live)
-            self._register(live)
+                self._register(live)
             return live
 
     def look(self, session_id: str) -> LiveSession | None:
@@ -132,6 +122,16 @@ class SessionRegistry:
                 self._journal.purge(session_id, epoch=lease.epoch)
             self.drop(live, live.dropped)
             return live.session
+
+    def _taken_over(self, session_id: str) -> tuple[Lease, LiveSession | None]:
+        """Take the lease, and find the session here or in the journal, ready to be served. The caller has the turn."""
+        lease, live = self._acquired(session_id)
+        if live is None:
+            live = self._read(lease)
+            if live is not None:
+                self._taken(live)
+                self._register(live)
+        return lease, live
 
     def _acquired(self, session_id: str) -> tuple[Lease, LiveSession | None]:
         """Take the lease, and find the session if it is here and nobody had it meanwhile. The caller has the turn."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from delineate.domain.errors import ArchiveError, DelineateError, SeriesNotFound
+from delineate.domain.errors import ArchiveError, DelineateError, SeriesNotFound, said_of
 from delineate.domain.ports import Acceptance, Archive, Outbox, ResultCodec, ResultStore, StoredDifference
 from delineate.domain.result import Result, ResultDocument, ResultStage, retry_delay_s
 from delineate.usecases.accept_segmentation import ACCEPTANCE_FILE, TEMPORARY
@@ -22,7 +22,6 @@ from delineate.usecases.segmentation_versions import SegmentationVersions
 log = logging.getLogger(__name__)
 
 SEGMENTATION_FILE = "segmentation.dcm"
-INTERNAL = "An internal fault; see the service's log."
 
 
 class Reports(Protocol):
@@ -150,7 +149,7 @@ class ResultPipeline:
         except Exception as error:
             if not isinstance(error, DelineateError):
                 log.exception("document failed", extra={"result": result.id, "document": document.kind})
-            return replace(document, state="failed", reason=_detail(error), problem=type(error).__name__)
+            return replace(document, state="failed", reason=said_of(error), problem=type(error).__name__)
         return replace(document, state="stored", coerced=difference.coerced)
 
     def _acceptance(self, result: Result) -> Acceptance:
@@ -186,10 +185,6 @@ class ResultPipeline:
         return waiting
 
     def _fail(self, result: Result, error: Exception) -> Result:
-        failed = replace(result, state="failed", reason=_detail(error), problem=type(error).__name__, next_try_at=None)
+        failed = replace(result, state="failed", reason=said_of(error), problem=type(error).__name__, next_try_at=None)
         self._results.save(failed)
         return failed
-
-
-def _detail(error: Exception) -> str:
-    return error.detail if isinstance(error, DelineateError) else INTERNAL

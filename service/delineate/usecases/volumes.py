@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from delineate.domain.errors import ArchiveUnreachable
+from delineate.domain.errors import ArchiveUnreachable, SeriesChanged
 from delineate.domain.ports import Archive, Progress, VolumeCache, VolumeReader
 from delineate.domain.volume import Volume, VolumePlan
 from delineate.usecases.downloads import Downloads
@@ -28,6 +28,9 @@ KEPT_DIGESTS = 64
 
 class Unwanted(Exception):
     """Nobody wants the volume any more; only for who said so."""
+
+
+def _ignore(_done: int, _all: int, _bytes: int) -> None: ...
 
 
 def never() -> bool:
@@ -111,6 +114,25 @@ class VolumeShelf:
         plan = self._reader.plan(headers.instances, volume)
         self._keep_digest(plan, headers.digest)
         return plan
+
+    def check_unchanged(self, plan: VolumePlan) -> None:
+        """Raise SeriesChanged if the series is not what it was when the plan was made."""
+        now = self.plan(plan.study_instance_uid, plan.series_instance_uid, plan.volume)
+        if now.fingerprint != plan.fingerprint:
+            raise SeriesChanged(plan.series_instance_uid)
+
+    def load_unchanged(self, plan: VolumePlan) -> Volume:
+        """Return the volume of a plan that was made some time ago.
+
+        Raises
+        ------
+        SeriesChanged
+            If the series is not what it was then.
+        ArchiveError, SeriesError
+            If it cannot be fetched.
+        """
+        self.check_unchanged(plan)
+        return self.load(plan, _ignore)
 
     def load(
         self,

@@ -9,20 +9,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from delineate.domain.errors import DelineateError, ExportNotFound, SeriesChanged, SeriesNotFound
+from delineate.domain.errors import DelineateError, ExportNotFound, SeriesChanged, SeriesNotFound, said_of
 from delineate.domain.export import Export, ExportedFormat, ExportStore
 from delineate.domain.measurement_table import measurement_table
 from delineate.domain.ports import Acceptance, Archive, DicomJson, Exporter, ExportSource, ResultCodec
 from delineate.usecases.frozen import Identity, thaw
 from delineate.usecases.measure_segments import AcceptedMeasuring
-from delineate.usecases.plan_volume import volume_of
-from delineate.usecases.record_segments import Recorder
+from delineate.usecases.record_segments import RECORDING_FILE, Recorder
 from delineate.usecases.volumes import VolumeShelf
 
 log = logging.getLogger(__name__)
 
 SEG_FILE, LABELMAP_FILE = "segmentation.dcm", "segmentation-labelmap.dcm"
-CSV_FILE, RECORDING_FILE = "measurements.csv", "recording.json"
+CSV_FILE = "measurements.csv"
 MANIFEST = "export.json"
 
 
@@ -56,11 +55,10 @@ class ExportWriter:
             self._finish(self._write(replace(export, state="running")))
         except ExportNotFound:
             log.info("export is gone", extra={"export": export_id})
-        except DelineateError as error:
-            self._fail(export_id, error.detail)
-        except Exception:
-            log.exception("export failed", extra={"export": export_id})
-            self._fail(export_id, "An internal fault; see the service's log.")
+        except Exception as error:
+            if not isinstance(error, DelineateError):
+                log.exception("export failed", extra={"export": export_id})
+            self._fail(export_id, said_of(error))
 
     def _write(self, export: Export) -> Export:
         self._store.save(export)
@@ -68,7 +66,7 @@ class ExportWriter:
         plan = acceptance.plan
         try:
             headers = self._archive.headers(plan.study_instance_uid, plan.series_instance_uid)
-            source = ExportSource(acceptance, self._codec.encode(acceptance, headers), volume_of(self._shelf, plan))
+            source = ExportSource(acceptance, self._codec.encode(acceptance, headers), self._shelf.load_unchanged(plan))
         except SeriesNotFound as error:
             raise SeriesChanged(plan.series_instance_uid) from error
         work = self._store.workspace(export.id)
@@ -101,8 +99,7 @@ class ExportWriter:
                 log.exception("format failed", extra={"export": export.id, "format": wanted.name})
             for path in folder.iterdir():
                 path.unlink()
-            detail = error.detail if isinstance(error, DelineateError) else "An internal fault; see the service's log."
-            return replace(wanted, state="failed", reason=detail)
+            return replace(wanted, state="failed", reason=said_of(error))
         return replace(wanted, state="done", files=tuple(f"{wanted.name}/{name}" for name in names))
 
     def _files(

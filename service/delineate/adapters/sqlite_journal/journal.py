@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import sqlite3
 from collections.abc import Collection, Sequence
@@ -18,6 +17,7 @@ from delineate.domain.ports import Opening
 from delineate.domain.records import result_from_json, result_to_json
 from delineate.domain.result import Result
 from delineate.domain.session import Entry
+from delineate.durable_files import sync, write_whole
 
 
 class DataDirInUse(RuntimeError):
@@ -131,16 +131,10 @@ class SqliteJournal:
     def write_file(self, result_id: str, name: str, data: bytes) -> None:
         """Write a file of a result, whole or not at all; durable on return."""
         folder = self._results / result_id
-        part = folder / f"{name}.part"
         try:
             folder.mkdir(exist_ok=True, mode=0o700)
-            _sync_folder(self._results)
-            with part.open("wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            part.replace(folder / name)
-            _sync_folder(folder)
+            sync(self._results)
+            write_whole(folder / name, data)
         except OSError as error:
             raise JournalUnavailable(
                 f"A file of result {result_id} could not be written: {error}. The administrator should check the disk "
@@ -174,11 +168,3 @@ class SqliteJournal:
 
 def _execute(connection: sqlite3.Connection, sql: str, parameters: tuple[object, ...]) -> None:
     connection.execute(sql, parameters)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

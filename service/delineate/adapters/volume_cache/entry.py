@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy.typing as npt
 
-from delineate.adapters.volume_cache.files import bytes_in, map_to_read, replace
+from delineate.adapters.volume_cache.files import bytes_in, map_to_read
 from delineate.adapters.volume_cache.locks import HeldLock, shared, try_exclusive
 from delineate.adapters.volume_cache.manifest import ArraySpec, DamagedEntryError, Manifest
+from delineate.durable_files import write_whole
 
 MANIFEST = "manifest"
 IN_USE = "in-use"
@@ -61,7 +62,7 @@ class Entry:
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Publish what the entry holds; durable on return."""
-        replace(self.folder / MANIFEST, manifest.encoded())
+        write_whole(self.folder / MANIFEST, manifest.encoded())
 
     def open(self, name: str, spec: ArraySpec, pin: HeldLock) -> npt.NDArray[Any]:
         """Return an array, which keeps the pin until its last view is gone; DamagedEntryError as the file is."""

@@ -15,8 +15,6 @@ import numpy.typing as npt
 
 from delineate.adapters.volume_cache.manifest import ArraySpec, DamagedEntryError
 
-NEW = ".new"
-"""Suffix of a file that is about to replace another."""
 POPULATE_WRITE = 23
 """Of Linux's madvise: make all pages at once (MADV_POPULATE_WRITE, which Python does not name)."""
 POPULATED_BYTES = 4 * 1024**2
@@ -29,24 +27,6 @@ def allocate(path: Path, nbytes: int) -> None:
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         os.posix_fallocate(fd, 0, nbytes)
-    finally:
-        os.close(fd)
-
-
-def replace(path: Path, data: bytes) -> None:
-    """Write a small file, whole or not at all; durable on return."""
-    new = path.with_name(path.name + NEW)
-    new.write_bytes(data)
-    sync(new)
-    new.replace(path)
-    sync(path.parent)
-
-
-def sync(path: Path) -> None:
-    """Have a file's content, or a folder's list of names, on disk on return."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
     finally:
         os.close(fd)
 

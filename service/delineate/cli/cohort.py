@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from delineate.cli.worklist import Named, read_worklist
 from delineate.client import Client, ClientSession, ServiceError
-from delineate.worklist import Named, read_worklist
 
 Json = dict[str, Any]
 Series = tuple[str, str]

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from delineate.settings import Settings
 
-# What a verb alone needs is imported by that verb: the model's libraries take seconds.
 
 app = typer.Typer(
     name="delineate",
@@ -35,8 +34,8 @@ def serve() -> None:
     from delineate.http.refusal import create_refusal
     from delineate.observability import configure_logging
     from delineate.settings import SettingsError, load_settings
-    from delineate.wiring import build_services
-    from delineate.worker import worker_of
+    from delineate.wiring.services import build_services
+    from delineate.wiring.worker import worker_of
 
     try:
         settings = load_settings()
@@ -62,7 +61,7 @@ def worker() -> None:
     from delineate.domain.errors import DelineateError
     from delineate.observability import configure_logging
     from delineate.settings import SettingsError, load_settings
-    from delineate.worker import run_worker
+    from delineate.wiring.worker import run_worker
 
     try:
         settings = load_settings()
@@ -97,7 +96,7 @@ def preload(
     """
     import httpx
 
-    from delineate.worklist import Named, preload_all, read_worklist
+    from delineate.cli.worklist import Named, preload_all, read_worklist
 
     try:
         named = [Named(study, tuple(series or ()))] if study else []
@@ -152,7 +151,7 @@ def export_(
 
     Files that are there already are left alone, so that the same command goes on where it was broken off.
     """
-    from delineate.cohort import export_all
+    from delineate.cli.cohort import export_all
 
     try:
         with Client(url, token=token) as client:
@@ -172,8 +171,8 @@ def replay(
     """
     from delineate.domain.errors import DelineateError
     from delineate.observability import configure_logging
-    from delineate.replaying import replay_file
     from delineate.settings import SettingsError, load_settings
+    from delineate.wiring.replaying import replay_file
 
     try:
         settings = load_settings()

@@ -8,7 +8,7 @@ import threading
 
 from delineate.adapters.celery_app import ADVANCE_RESULT, InProcessWorker
 from delineate.settings import Settings, SettingsError
-from delineate.wiring import Services, WorkerServices, build_worker
+from delineate.wiring.services import Services, WorkerServices, build_worker
 
 log = logging.getLogger(__name__)
 

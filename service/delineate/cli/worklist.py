@@ -83,7 +83,7 @@ def _found(searches: Sequence[dict[str, str]], modalities: Sequence[str]) -> Ite
     if not searches:
         return
     from delineate.settings import load_settings
-    from delineate.wiring import archive_of
+    from delineate.wiring.archive import archive_of
 
     try:
         archive = archive_of(load_settings())

@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from delineate.adapters.dicom_series import DicomSeriesReader
-from delineate.adapters.nninteractive.segmenter import load_segmenter
 from delineate.adapters.software import software_versions
 from delineate.adapters.volume_cache import MemoryVolumeCache
 from delineate.domain.recording import recording_of
 from delineate.settings import Settings
-from delineate.usecases.plan_volume import volume_of
 from delineate.usecases.replay import replay
 from delineate.usecases.volumes import VolumeShelf
-from delineate.wiring import archive_of
+from delineate.wiring.archive import archive_of
+from delineate.wiring.segmenter import segmenter_of
 
 
 def replay_file(settings: Settings, file: Path) -> dict[str, Any]:
@@ -32,15 +31,9 @@ def replay_file(settings: Settings, file: Path) -> dict[str, Any]:
     """
     recording = recording_of(file.read_bytes())
     shelf = VolumeShelf(archive_of(settings), DicomSeriesReader(), MemoryVolumeCache())
-    segmenter = load_segmenter(
-        settings.model,
-        licence_accepted=settings.model_licence_accepted,
-        data_dir=settings.data_dir,
-        device=settings.device,
-        threads=settings.threads,
-    )
+    segmenter = segmenter_of(settings)
     try:
-        done = replay(recording, lambda: volume_of(shelf, recording.plan), segmenter, software_versions())
+        done = replay(recording, lambda: shelf.load_unchanged(recording.plan), segmenter, software_versions())
     finally:
         segmenter.close()
         shelf.close()

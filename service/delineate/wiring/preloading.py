@@ -1,4 +1,4 @@
-"""Who reads series ahead on this machine: from settings to adapters, as wiring.py does."""
+"""Who reads series ahead on this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where sessions and results are kept, and who may write them: from settings to adapters, as wiring.py does."""
+"""Where sessions and results are kept, and who may write them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who writes exports: from settings to adapters, as wiring.py does."""
+"""Who writes exports."""
 
 from __future__ import annotations
 

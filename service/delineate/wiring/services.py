@@ -1,4 +1,4 @@
-"""From settings to working parts: the only module that knows all adapters."""
+"""The parts of a running service, and of a worker."""
 
 from __future__ import annotations
 
@@ -14,20 +14,14 @@ from delineate.adapters.dicom_seg.versions import DicomVersionReader
 from delineate.adapters.dicom_series import DicomSeriesReader
 from delineate.adapters.dicom_series.value_units import DicomScaleReader
 from delineate.adapters.dicom_sr import DicomSrCodec
-from delineate.adapters.dicomweb import DicomWebArchive
 from delineate.adapters.machine_memory import memory_bytes
 from delineate.adapters.marching_cubes import MarchingCubes
 from delineate.adapters.nninteractive.prepared import PreparedVolumes
-from delineate.adapters.nninteractive.segmenter import load_segmenter
 from delineate.adapters.prometheus_meter import PrometheusMeter, Standing
 from delineate.adapters.software import software_versions
 from delineate.domain.ports import Archive, Outbox, ResultStore, Segmenter, VolumeCache
 from delineate.domain.terminology import Terminology
-from delineate.exporting import Exporting, open_exports
-from delineate.preloading import Preloading, open_preloading, volume_cache
-from delineate.presets import load_presets
 from delineate.settings import Settings
-from delineate.stores import Stores, open_stores
 from delineate.usecases.accept_segmentation import Accepting
 from delineate.usecases.capacity import Limits
 from delineate.usecases.caretaker import Caretaker
@@ -43,6 +37,12 @@ from delineate.usecases.segmentation_versions import SegmentationVersions
 from delineate.usecases.store_result import ResultPipeline
 from delineate.usecases.stored_segmentations import StoredSegmentations
 from delineate.usecases.volumes import VolumeShelf
+from delineate.wiring.archive import archive_of
+from delineate.wiring.exporting import Exporting, open_exports
+from delineate.wiring.preloading import Preloading, open_preloading, volume_cache
+from delineate.wiring.presets import load_presets
+from delineate.wiring.segmenter import segmenter_of
+from delineate.wiring.stores import Stores, open_stores
 
 SECONDS_PER_DAY = 86_400.0
 
@@ -116,14 +116,7 @@ def build_services(settings: Settings) -> Services:
     meter = PrometheusMeter()
     cache = volume_cache(settings)
     prepared = PreparedVolumes(settings.threads, cache.derived)
-    segmenter = load_segmenter(
-        settings.model,
-        licence_accepted=settings.model_licence_accepted,
-        data_dir=settings.data_dir,
-        device=settings.device,
-        threads=settings.threads,
-        prepared=prepared,
-    )
+    segmenter = segmenter_of(settings, prepared)
     stores = open_stores(settings)
     journal = stores.store
     celery = make_celery(stores.broker_url)
@@ -197,14 +190,6 @@ def build_worker(settings: Settings) -> WorkerServices:
     preloading = open_preloading(settings, archive, DicomSeriesReader(), cache, prepared.get, here=True)
     made = _result_parts(archive, preloading.shelf, stores, stores.store, CeleryOutbox(celery))
     return WorkerServices(preloading, made.turns, celery, stores)
-
-
-def archive_of(settings: Settings) -> DicomWebArchive:
-    """Return the archive that the settings name."""
-    password = settings.archive_password.get_secret_value() if settings.archive_password else None
-    return DicomWebArchive(
-        settings.archive_url, settings.archive_username, password, timeout_s=settings.archive_timeout_s
-    )
 
 
 @dataclass(frozen=True, slots=True)

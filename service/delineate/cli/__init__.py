@@ -1,0 +1,1 @@
+"""The command line; each verb imports what it alone needs, as the model's libraries take seconds."""

@@ -1,0 +1,1 @@
+"""From settings to working parts: the only package that knows all adapters."""
