@@ -14,21 +14,35 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 from tests.phantoms import make_series
-from tests.readers.acceptances import KIDNEY, Mask, blob, segment_of
+from tests.readers.acceptances import KIDNEY, Mask, blob, plan_of, segment_of
 from tests.readers.cases import two
 from tests.readers.exports import SOURCES
-from tests.readers.reports import dsrdump, items, measurements, name_of, numbers_of, report_of
+from tests.readers.reports import (
+    dsrdump,
+    groups_of,
+    items,
+    measurements,
+    name_of,
+    numbers_by_segment,
+    numbers_of,
+    report_of,
+)
 from tests.readers.tools import dcentvfy_errors, dciodvfy_errors
 
 from delineate.adapters.dicom_sr import DicomSrCodec
+from delineate.adapters.marching_cubes import MarchingCubes
 from delineate.domain.errors import StoredDifferently
-from delineate.domain.measurements import PERCENTILES, Measurements
+from delineate.domain.labelmap import Labelmap
+from delineate.domain.measurements import PERCENTILES, Measurements, measure
 from delineate.domain.report import MeasurementReport, ReportedSegment
 from delineate.domain.segment import CodedConcept, SegmentDescription
 from delineate.domain.segmentation import InstanceReference
-from delineate.domain.value_scale import BECQUEREL_PER_ML, MR, SUV_BW, ValueScale
+from delineate.domain.surface import CellSurfaces
+from delineate.domain.value_scale import BECQUEREL_PER_ML, HOUNSFIELD, MR, SUV_BW, ValueScale
+from delineate.domain.volume import Volume
 
 CODEC = DicomSrCodec()
+SURFACES = CellSurfaces.of(MarchingCubes())
 SHAPE = (12, 20, 24)
 LESION = SegmentDescription(
     label="Lesion",
@@ -47,7 +61,7 @@ def parsed(document: bytes) -> pydicom.FileDataset:
 
 
 def groups(dataset: Dataset) -> list[Dataset]:
-    return [item for item in items(dataset, "CONTAINER") if name_of(item) == "Measurement Group"]
+    return groups_of(dataset, "1411")
 
 
 def values_of(group: Dataset, name: str) -> list[str]:
@@ -97,9 +111,31 @@ def test_a_report_on_a_labelmap_is_valid_but_for_what_the_validator_does_not_kno
 
 def test_numbers_are_those_that_were_measured() -> None:
     made = report()
-    first, second = groups(parsed(CODEC.encode(made)))
-    for group, segment in zip((first, second), made.segments, strict=True):
-        assert numbers_of(group) == expected_numbers(segment.measurements, "X-Ray Attenuation", "[hnsf'U]")
+    found = numbers_by_segment(parsed(CODEC.encode(made)))
+    for numbers, segment in zip(found, made.segments, strict=True):
+        assert numbers == expected_numbers(segment.measurements, "X-Ray Attenuation", "[hnsf'U]")
+
+
+@pytest.mark.parametrize("name", sorted(SOURCES))
+def test_diameters_are_drawn_on_their_image(name: str) -> None:
+    """Positions on the image (PS3.3 C.18.6.1.1) become patient positions by the image's own headers (C.7.6.2.1.1)."""
+    series = make_series(**SOURCES[name])
+    (mask,) = masks = two(SHAPE)[:1]
+    volume = Volume(plan_of(series), np.zeros(SHAPE, np.float32))
+    measured = measure(Labelmap.from_array(mask), volume, SURFACES, ValueScale(HOUNSFIELD))
+    document = CODEC.encode(report_of(series, masks, segments=(ReportedSegment(1, measured),)))
+    assert dciodvfy_errors(document) == []
+    (group,) = groups_of(parsed(document), "1501")
+    plane = measured.in_plane
+    drawn = [(item, *item.ContentSequence) for item in group.ContentSequence if item.ValueType == "NUM"]
+    for (number, line), diameter in zip(drawn, (plane.longest, plane.perpendicular), strict=True):
+        (image,) = line.ContentSequence[0].ReferencedSOPSequence
+        uid, frame = series.slices[plane.k]
+        assert (image.ReferencedSOPInstanceUID, image.get("ReferencedFrameNumber", 1)) == (uid, frame)
+        columns_rows = np.reshape(line.GraphicData, (2, 2)) - 0.5
+        ends = [(series.affine @ (plane.k, row, column, 1))[:3] for column, row in columns_rows]
+        np.testing.assert_allclose(ends, [end.as_tuple() for end in diameter.ends], atol=1e-3)
+        assert float(number.MeasuredValueSequence[0].NumericValue) == pytest.approx(np.linalg.norm(np.subtract(*ends)))
 
 
 def test_highdicom_reads_the_groups_back() -> None:
@@ -132,7 +168,7 @@ def test_values_are_named_by_what_they_measure(modality: str, scale: ValueScale,
     document = CODEC.encode(report({"modality": modality}, scale=scale))
     assert dciodvfy_errors(document) == []
     group = groups(parsed(document))[0]
-    assert numbers_of(group) == expected_numbers(measurements(1), name, unit)
+    assert numbers_by_segment(parsed(document))[0] == expected_numbers(measurements(1), name, unit)
     assert values_of(group, "Comment") == ([scale.note] if scale.note else [])
 
 

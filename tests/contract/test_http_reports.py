@@ -17,7 +17,7 @@ from tests.conftest import tiny_service_in
 from tests.contract.test_http_accept import state_of
 from tests.phantoms import PhantomSeries, make_series
 from tests.readers.acceptances import blob
-from tests.readers.reports import items, name_of, numbers_of
+from tests.readers.reports import groups_of, name_of, numbers_by_segment
 from tests.readers.tools import dcentvfy_errors, dciodvfy_errors
 from tests.service import ServiceProcess
 from tests.tampering import Reply, Tampering, tampering_proxy
@@ -72,10 +72,6 @@ def documents(orthanc: OrthancServer, series: PhantomSeries) -> dict[str, Datase
     return {str(document.SOPInstanceUID): document for document in found}
 
 
-def groups(document: Dataset) -> list[Dataset]:
-    return [item for item in items(document, "CONTAINER") if name_of(item) == "Measurement Group"]
-
-
 def as_bytes(dataset: Dataset) -> bytes:
     with io.BytesIO() as file:
         dataset.save_as(file)
@@ -104,11 +100,11 @@ def test_the_report_says_what_the_service_and_the_table_say(
         assert (document.VerificationFlag, document.PreliminaryFlag) == ("UNVERIFIED", "PRELIMINARY")
     assert dcentvfy_errors([as_bytes(report), as_bytes(prompts), seg, *series.part10()]) == []
     rows = list(csv.DictReader(io.StringIO(table, newline="")))
-    for group, segment, row in zip(groups(report), measured["segments"], rows, strict=True):
-        assert_same_numbers(numbers_of(group), segment["measurements"], row, measured["unit"]["value"])
+    for numbers, segment, row in zip(numbers_by_segment(report), measured["segments"], rows, strict=True):
+        assert_same_numbers(numbers, segment["measurements"], row, measured["unit"]["value"])
     kinds = [
         [i.ConceptCodeSequence[0].CodeMeaning for i in g.ContentSequence if name_of(i).startswith("Kind")]
-        for g in groups(prompts)
+        for g in groups_of(prompts, "1501")
     ]
     assert kinds == [["Labelmap"], ["Labelmap"], ["Point"]]
 

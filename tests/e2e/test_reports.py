@@ -24,6 +24,11 @@ NAME = {
 REPORTS = """() => window.services.displaySetService.getActiveDisplaySets()
   .filter(one => one.Modality === 'SR')
   .map(({SeriesInstanceUID}) => SeriesInstanceUID)"""
+THUMBNAIL_OF_REPORT = """(uid) => window.services.displaySetService.getActiveDisplaySets()
+  .filter(set => set.SOPInstanceUID === uid).map(set => `thumbnail-${set.displaySetInstanceUID}`)
+  .find(id => document.getElementById(id) !== null)"""
+LINES = """() => window.cornerstoneTools.annotation.state.getAllAnnotations()
+  .some(({metadata}) => metadata.toolName === 'DICOMSRDisplay')"""
 BOTH_THERE = f"() => ({REPORTS})().length === 2"
 NAMED = """({number}) => window.delineate.controller.getState().session.segments
   .some(one => one.number === number && one.type !== null)"""
@@ -36,8 +41,9 @@ def test_the_reports_are_listed_and_disturb_nothing(
     series = stage.store()
     session = client.open_session(series.study_uid, series.series_uid)
     session.add_segment(**NAME)
-    session.set_labelmap(1, blob(series.voxels.shape, (0.5, 0.5, 0.5), 0.3))
     k, j, i = middle_of(series)
+    rows, columns = series.voxels.shape[1:]
+    session.set_labelmap(1, blob(series.voxels.shape, (k / len(series.voxels), j / rows, i / columns), 0.2))
     session.prompt(1, "point", [(series.affine @ (k, j, i, 1))[:3]])
     result = client.wait_for_result(session.accept()["id"])
     assert [document["state"] for document in result["documents"]] == ["stored", "stored"]
@@ -47,6 +53,20 @@ def test_the_reports_are_listed_and_disturb_nothing(
     assert found == {document["series_instance_uid"] for document in result["documents"]}
     assert viewer.evaluate(MEASUREMENTS) == 0, "nothing is taken for a measurement that somebody drew"
     viewer.screenshot(screenshots / "viewer-8-reports.png")
+
+    viewer.open(series.study_uid, "viewer")
+    viewer.until(BOTH_THERE)
+    thumbnail = viewer.until(THUMBNAIL_OF_REPORT, result["documents"][0]["sop_instance_uid"])
+    viewer.call("doubleClickOn", selector=f'[id="{thumbnail}"]')
+    (measured,) = session.measurements()["segments"]
+    found = measured["measurements"]
+    said = f"Volume: {found['volume_ml']:.2f} cm3"
+    longest = f"L: : {found['in_plane']['longest']['length_mm']:.2f} mm"
+    viewer.until(LINES)
+    viewer.look(viewer.viewports()[0]["id"], found["in_plane"]["longest"]["ends"][0])
+    viewer.until("(words) => words.every(word => document.body.textContent.includes(word))", [said, longest])
+    assert not viewer.evaluate("() => document.body.innerText.includes('Something went wrong')")
+    viewer.screenshot(screenshots / "stock-report.png")
 
 
 def test_the_panel_measures_exports_and_lists_versions(

@@ -25,14 +25,14 @@ OTHER_COLOUR = """({number, before}) => {
 }"""
 COLOUR_IS = """({label, colour}) => {
   const {segmentation} = window.cornerstoneTools;
-  const [{id}] = window.cornerstone.getRenderingEngines().flatMap(engine => engine.getViewports());
+  const id = document.querySelector('[data-viewportid]').dataset.viewportid;
   const {segmentationId} = segmentation.state.getSegmentations().find(one => one.label === label);
   const shown = segmentation.config.color.getSegmentIndexColor(id, segmentationId, 1);
   return colour.every((value, n) => shown[n] === value);
 }"""
 VISIBLE = """() => {
   const {segmentation} = window.cornerstoneTools;
-  const [{id}] = window.cornerstone.getRenderingEngines().flatMap(engine => engine.getViewports());
+  const id = document.querySelector('[data-viewportid]').dataset.viewportid;
   return Object.fromEntries(segmentation.state.getSegmentations().map(({segmentationId, label}) => [label,
     segmentation.config.visibility.getSegmentIndexVisibility(id, {segmentationId, type: 'Labelmap'}, 1)]));
 }"""

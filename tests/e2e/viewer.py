@@ -31,7 +31,7 @@ SHOWS_STORED = """(label) => {
     .filter(({segments}) => Object.values(segments).some(segment => segment.label === label))
     .map(({segmentationId}) => `${segmentationId}-Labelmap`);
   const slices = window.cornerstone.getRenderingEngines().flatMap(engine => engine.getViewports())
-    .filter(({type}) => type === 'stack' || type === 'orthographic');
+    .filter(({id}) => document.querySelector(`[data-viewportid="${id}"]`) !== null);
   return slices.length > 0 && slices.every(viewport => viewport.getActors()
     .some(({representationUID}) => stored.some(start => representationUID?.startsWith(start))));
 }"""

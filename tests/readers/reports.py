@@ -86,12 +86,25 @@ def name_of(item: Dataset) -> str:
     return str(item.ConceptNameCodeSequence[0].CodeMeaning)
 
 
+def groups_of(document: Dataset, template: str) -> list[Dataset]:
+    """Return the measurement groups of a template: "1411", a whole segment each, or "1501", lines on an image."""
+    found = (item for item in items(document, "CONTAINER") if name_of(item) == "Measurement Group")
+    return [group for group in found if group.ContentTemplateSequence[0].TemplateIdentifier == template]
+
+
+def numbers_by_segment(document: Dataset) -> list[dict[tuple[str, str], tuple[float, str]]]:
+    """Return the numbers of each segment, from both of its groups."""
+    both = zip(groups_of(document, "1411"), groups_of(document, "1501"), strict=True)
+    return [numbers_of(whole) | numbers_of(lines) for whole, lines in both]
+
+
 def numbers_of(group: Dataset) -> dict[tuple[str, str], tuple[float, str]]:
     """Return each number of a group with its unit, by name and derivation; from the decimal strings."""
     found = {}
     for item in group.ContentSequence:
         if item.ValueType == "NUM":
-            how = "".join(str(i.ConceptCodeSequence[0].CodeMeaning) for i in item.get("ContentSequence") or [])
+            modifiers = [i for i in item.get("ContentSequence") or [] if i.ValueType == "CODE"]
+            how = "".join(str(i.ConceptCodeSequence[0].CodeMeaning) for i in modifiers)
             (value,) = item.MeasuredValueSequence
             unit = value.MeasurementUnitsCodeSequence[0]
             assert unit.CodingSchemeDesignator == "UCUM"

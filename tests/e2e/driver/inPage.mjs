@@ -6,6 +6,8 @@ export function viewports() {
   return engines
     .flatMap(engine => engine.getViewports())
     .filter(viewport => ['stack', 'orthographic'].includes(viewport.type))
+    // Thumbnails are drawn by viewports that nobody sees.
+    .filter(viewport => document.querySelector(`[data-viewportid="${viewport.id}"]`) !== null)
     .map(viewport => {
       const { viewPlaneNormal, focalPoint } = viewport.getCamera();
       return {
@@ -22,7 +24,9 @@ export function viewports() {
 export function areRendered(ids) {
   const engines = window.cornerstone?.getRenderingEngines() ?? [];
   const found = engines.flatMap(engine => engine.getViewports());
-  const slices = found.filter(viewport => ['stack', 'orthographic'].includes(viewport.type));
+  const slices = found
+    .filter(viewport => ['stack', 'orthographic'].includes(viewport.type))
+    .filter(viewport => document.querySelector(`[data-viewportid="${viewport.id}"]`) !== null);
   const wanted = ids === null ? slices : ids.map(id => slices.find(viewport => viewport.id === id));
   return wanted.length > 0 && wanted.every(viewport => viewport?.viewportStatus === 'rendered');
 }

@@ -1,16 +1,22 @@
 """A segmentation's measurements as a Comprehensive SR.
 
-Comprehensive, not Comprehensive 3D: nothing in it needs coordinates, and more archives and viewers take it.
+Comprehensive, not Comprehensive 3D: only the diameters in the acquired plane need coordinates, and those lie on an
+image; more archives and viewers take it.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from highdicom.sr import (
     AlgorithmIdentification,
     CodedConcept,
     ComprehensiveSR,
+    CoordinatesForMeasurement,
     Measurement,
+    MeasurementsAndQualitativeEvaluations,
     ReferencedSegment,
+    SourceImageForRegion,
     SourceSeriesForSegmentation,
     VolumetricROIMeasurementsAndQualitativeEvaluations,
 )
@@ -32,8 +38,12 @@ from delineate.adapters.dicom_sr.document import (
     series_description,
 )
 from delineate.adapters.dicom_sr.findings import Finding
+from delineate.domain.diameters import Diameter
 from delineate.domain.measurements import PERCENTILES, Measurements, ValueStatistics
 from delineate.domain.report import MeasurementReport, ReportedSegment
+from delineate.domain.volume import VolumePlan
+
+Group = VolumetricROIMeasurementsAndQualitativeEvaluations | MeasurementsAndQualitativeEvaluations
 
 SERIES_NUMBER_OFFSET = 1
 """Added to the segmentation's Series Number, so that the report lists after it."""
@@ -45,7 +55,7 @@ def encode_report(report: MeasurementReport) -> bytes:
     template = Template(
         observation_context=observation_context(segmentation),
         procedure_reported=concepts.PROCEDURES.get(report.plan.modality, concepts.OTHER_PROCEDURE),
-        imaging_measurements=[_group(segment, report, segmentation) for segment in report.segments],
+        imaging_measurements=[group for segment in report.segments for group in _groups(segment, report, segmentation)],
     )
     _add_algorithm(template)
     template[0].ContentSequence.append(notice(segmentation))
@@ -66,13 +76,25 @@ def encode_report(report: MeasurementReport) -> bytes:
     return finished(document, segmentation)
 
 
-def _group(
-    segment: ReportedSegment, report: MeasurementReport, segmentation: Segmentation
-) -> VolumetricROIMeasurementsAndQualitativeEvaluations:
-    """Return the measurements of one segment (TID 1411)."""
-    dataset = segmentation.dataset
+def _groups(segment: ReportedSegment, report: MeasurementReport, segmentation: Segmentation) -> Iterator[Group]:
+    """Yield what is measured of one segment: in space, and the diameters in the acquired plane with their lines."""
     finding = Finding.of(segmentation.segment(segment.number))
-    group = VolumetricROIMeasurementsAndQualitativeEvaluations(
+    for group in (_in_space(segment, report, segmentation, finding), _in_plane(segment, report, segmentation, finding)):
+        finding.add_laterality(group[0])
+        content = group[0].ContentSequence
+        for item in reversed([item for name in segment.authors for item in person(name)]):
+            content.insert(len(finding.tracking), item)
+        if report.scale.note:
+            content.append(comment(report.scale.note))
+        yield group
+
+
+def _in_space(
+    segment: ReportedSegment, report: MeasurementReport, segmentation: Segmentation, finding: Finding
+) -> VolumetricROIMeasurementsAndQualitativeEvaluations:
+    """Return the measurements that belong to the whole segment (TID 1411)."""
+    dataset = segmentation.dataset
+    return VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=finding.tracking,
         referenced_segment=ReferencedSegment(
             sop_class_uid=dataset.SOPClassUID,
@@ -88,13 +110,29 @@ def _group(
             *_values(segment.measurements.values, concept(report.scale.unit), _name(report)),
         ],
     )
-    finding.add_laterality(group[0])
-    content = group[0].ContentSequence
-    for item in reversed([item for name in segment.authors for item in person(name)]):
-        content.insert(len(finding.tracking), item)
-    if report.scale.note:
-        content.append(comment(report.scale.note))
-    return group
+
+
+def _in_plane(
+    segment: ReportedSegment, report: MeasurementReport, segmentation: Segmentation, finding: Finding
+) -> MeasurementsAndQualitativeEvaluations:
+    """Return the diameters in the acquired plane with their lines on the image (TID 1501; TID 1411 takes no lines)."""
+    found = segment.measurements.in_plane
+    lines = ((concepts.LONG_AXIS, found.longest), (concepts.SHORT_AXIS, found.perpendicular))
+    return MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=finding.tracking,
+        finding_category=finding.category,
+        finding_type=finding.type,
+        finding_sites=finding.sites,
+        measurements=[
+            Measurement(
+                name,
+                diameter.length_mm,
+                concepts.MILLIMETRE,
+                referenced_coordinates=[_on_image(diameter, found.k, report.plan, segmentation)],
+            )
+            for name, diameter in lines
+        ],
+    )
 
 
 def _add_algorithm(template: Template) -> None:
@@ -109,15 +147,27 @@ def _name(report: MeasurementReport) -> CodedConcept:
 
 
 def _sizes(measured: Measurements) -> list[Measurement]:
-    mm = concepts.MILLIMETRE
     return [
         Measurement(concepts.VOLUME, measured.volume_ml, concepts.CUBIC_CENTIMETRE),
         Measurement(concepts.VOLUME_OF_MESH, measured.mesh_volume_ml, concepts.CUBIC_CENTIMETRE),
         Measurement(concepts.SURFACE_AREA, measured.surface_mm2, concepts.SQUARE_MILLIMETRE),
-        Measurement(concepts.LONG_AXIS, measured.in_plane.longest.length_mm, mm),
-        Measurement(concepts.SHORT_AXIS, measured.in_plane.perpendicular.length_mm, mm),
-        Measurement(concepts.LONGEST_IN_SPACE, measured.longest.length_mm, mm),
+        Measurement(concepts.LONGEST_IN_SPACE, measured.longest.length_mm, concepts.MILLIMETRE),
     ]
+
+
+def _on_image(diameter: Diameter, k: int, plan: VolumePlan, segmentation: Segmentation) -> CoordinatesForMeasurement:
+    """Return the line on the source image of slice k.
+
+    References
+    ----------
+    PS3.16 TID 320; PS3.3 C.18.6.1.1: column and row, 0.5 in the centre of the first pixel.
+    """
+    source = plan.slices[k]
+    sop_class = segmentation.source_classes[source.sop_instance_uid]
+    frames = [source.frame_number] if sop_class in segmentation.multi_frame_classes else None
+    image = SourceImageForRegion(sop_class, source.sop_instance_uid, frames)
+    ends = plan.geometry.to_continuous([end.as_tuple() for end in diameter.ends])
+    return CoordinatesForMeasurement("POLYLINE", ends[:, [2, 1]] + 0.5, image)
 
 
 def _values(values: ValueStatistics, unit: CodedConcept, name: CodedConcept) -> list[Measurement]:
