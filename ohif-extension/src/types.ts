@@ -368,6 +368,8 @@ export interface TerminologyEntry {
   readonly lateralities: readonly Code[];
   /** Suggested by the terminology, or null. */
   readonly colour: Colour | null;
+  /** Of a preset of the site: the laterality that it gives. An entry of the terminology has none of its own. */
+  readonly side?: Code | null;
 }
 
 /** What a person can do; none of these throws: failures appear in the state, where they happened. */
@@ -410,6 +412,8 @@ export interface Actions {
   retryAccept(): Promise<void>;
   showResult(): Promise<void>;
   searchTerminology(query: string): Promise<readonly TerminologyEntry[]>;
+  /** The names that the site gives its segments. */
+  sitePresets(): Promise<readonly TerminologyEntry[]>;
   changeSettings(changes: Partial<Settings>): void;
   reconnect(): Promise<void>;
   dismissProblem(): void;

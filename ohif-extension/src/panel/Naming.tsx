@@ -13,6 +13,7 @@ import {
   suggestedLabel,
   useEntryOf,
   useKept,
+  usePresets,
   useSearch,
   withFavouriteToggled,
   withRecent,
@@ -43,7 +44,7 @@ export function Naming({ segment, onClose }: Props): ReactElement {
       label: suggestedLabel(next, null),
       category: next.category,
       type: next.type,
-      laterality: null,
+      laterality: next.side ?? null,
       ...colour,
     });
   };
@@ -155,7 +156,8 @@ interface SearchProps {
 function Search({ kept, openAtOnce, onChoose }: SearchProps): ReactElement {
   const [query, setQuery] = useState('');
   const { found, searching } = useSearch(query);
-  const items = [...offered(kept, query, found)];
+  const presets = usePresets();
+  const items = [...offered(kept, query, found, presets)];
   const statusId = useId();
   const combobox = useCombobox<TerminologyEntry>({
     items,
@@ -218,7 +220,7 @@ function Search({ kept, openAtOnce, onChoose }: SearchProps): ReactElement {
                 {isFavourite(kept, entry) ? (
                   <Icon name="star" size={14} filled />
                 ) : (
-                  <Recent kept={kept} entry={entry} />
+                  <span className="dl-soft">{originWords(kept, entry)}</span>
                 )}
               </li>
             ))}
@@ -231,14 +233,11 @@ function Search({ kept, openAtOnce, onChoose }: SearchProps): ReactElement {
   );
 }
 
-function Recent({
-  kept,
-  entry,
-}: {
-  readonly kept: KeptEntries;
-  readonly entry: TerminologyEntry;
-}): ReactElement | null {
-  return kept.recent.some(one => sameEntry(one, entry)) ? <span className="dl-soft">recent</span> : null;
+function originWords(kept: KeptEntries, entry: TerminologyEntry): string {
+  if (entry.side !== undefined) {
+    return 'preset';
+  }
+  return kept.recent.some(one => sameEntry(one, entry)) ? 'recent' : '';
 }
 
 function searchWords(searching: boolean, found: number): string {

@@ -48,7 +48,8 @@ function saveKept(kept: KeptEntries): KeptEntries {
 }
 
 export function sameEntry(one: TerminologyEntry, other: TerminologyEntry): boolean {
-  return sameCode(one.type, other.type) && sameCode(one.category, other.category) && one.label === other.label;
+  const sameCodes = sameCode(one.type, other.type) && sameCode(one.category, other.category);
+  return sameCodes && one.label === other.label && one.side?.value === other.side?.value;
 }
 
 const without = (entries: readonly TerminologyEntry[], entry: TerminologyEntry) =>
@@ -78,13 +79,14 @@ function matches(entry: TerminologyEntry, query: string): boolean {
   return words.every(word => entry.label.toLowerCase().includes(word));
 }
 
-/** Kept entries first, then found ones, each once; without a query only kept ones. */
+/** Favourites, the site's presets and recent entries first, then found ones, each once; found ones need a query. */
 export function offered(
   kept: KeptEntries,
   query: string,
-  found: readonly TerminologyEntry[]
+  found: readonly TerminologyEntry[],
+  presets: readonly TerminologyEntry[] = []
 ): readonly TerminologyEntry[] {
-  const own = [...kept.favourites, ...kept.recent].filter(entry => matches(entry, query));
+  const own = [...kept.favourites, ...presets, ...kept.recent].filter(entry => matches(entry, query));
   const all = [...own, ...(query.trim() === '' ? [] : found)];
   return all.filter((entry, index) => all.findIndex(one => sameEntry(one, entry)) === index);
 }
@@ -117,6 +119,20 @@ export function useSearch(query: string): { readonly found: readonly Terminology
   return { found: wanted === '' ? [] : found, searching };
 }
 
+/** The site's presets, once the service has said them. */
+export function usePresets(): readonly TerminologyEntry[] {
+  const actions = useActions();
+  const [presets, setPresets] = useState<readonly TerminologyEntry[]>([]);
+  useEffect(() => {
+    let current = true;
+    void actions.sitePresets().then(found => current && setPresets(found));
+    return () => {
+      current = false;
+    };
+  }, [actions]);
+  return presets;
+}
+
 /** The terminology entry of the segment's codes: as it was kept or chosen, else looked up once by its meaning. */
 export function useEntryOf(
   segment: SegmentState,
@@ -127,7 +143,8 @@ export function useEntryOf(
   const { type } = segment;
   const known = useMemo(() => {
     const candidates = [...(chosen ? [chosen] : []), ...kept.favourites, ...kept.recent];
-    return type === null ? null : (candidates.find(one => sameCode(one.type, type)) ?? null);
+    const ofTerminology = candidates.filter(one => one.side === undefined);
+    return type === null ? null : (ofTerminology.find(one => sameCode(one.type, type)) ?? null);
   }, [chosen, kept, type]);
   const [lookedUp, setLookedUp] = useState<TerminologyEntry | null>(null);
   useEffect(() => {

@@ -1,12 +1,14 @@
 /** The browser-side session: what the panel shows and calls, over the service and the viewer. */
 
 import type { Actions, Controller, Host, Settings, Unsubscribe } from '../types';
+import type { TerminologyReply } from '../api/wire';
 import { Connection } from './connection';
 import type { Context } from './context';
 import { Opening } from './opening';
 import { Outbox } from './outbox';
 import { Preload } from './preload';
 import { problemOf } from './problems';
+import { presetEntry } from './replies';
 import { Reports } from './reports';
 import { readSettings, writeSettings } from './settings';
 import { Store, initialState } from './store';
@@ -202,19 +204,20 @@ class SessionController implements Controller {
       exportSegments: formats => this.reports.export(formats),
       retryAccept: async () => open()?.results.retry(),
       showResult: async () => open()?.results.show(),
-      searchTerminology: query => this.searchTerminology(query),
+      searchTerminology: async query => (await this.terminology(query)).entries,
+      sitePresets: async () => (await this.terminology('')).presets.map(presetEntry),
       changeSettings: changes => this.changeSettings(changes),
       reconnect: () => this.connection.connect(),
       dismissProblem: () => this.dismissProblem(),
     };
   }
 
-  private async searchTerminology(query: string): ReturnType<Actions['searchTerminology']> {
+  private async terminology(query: string): Promise<TerminologyReply> {
     try {
-      return (await this.connection.call(client => client.terminology(query))).entries;
+      return await this.connection.call(client => client.terminology(query));
     } catch (error) {
       this.store.updateSession({ problem: problemOf(error) });
-      return [];
+      return { entries: [], presets: [] };
     }
   }
 }

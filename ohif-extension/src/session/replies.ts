@@ -1,7 +1,15 @@
 /** From the service's documents to the panel's state. */
 
-import type { ResultReply, SegmentReply, SessionReply } from '../api/wire';
-import type { Code, Geometry, ResultState, ResumableSession, SegmentState, SliceSource } from '../types';
+import type { ResultReply, SegmentReply, SessionReply, TerminologyReply } from '../api/wire';
+import type {
+  Code,
+  Geometry,
+  ResultState,
+  ResumableSession,
+  SegmentState,
+  SliceSource,
+  TerminologyEntry,
+} from '../types';
 
 type CodeReply = NonNullable<SegmentReply['type']>;
 
@@ -42,6 +50,11 @@ export function resultState(reply: ResultReply): ResultState {
     sopInstanceUid: reply.sop_instance_uid,
     reportProblem: reply.documents.find(document => document.state === 'failed')?.reason ?? null,
   };
+}
+
+/** A preset of the site, as something to choose among the terminology's entries. */
+export function presetEntry({ laterality, ...preset }: TerminologyReply['presets'][number]): TerminologyEntry {
+  return { ...preset, lateralities: [], side: laterality };
 }
 
 /** Whether a result goes on changing by itself. */

@@ -67,6 +67,7 @@ export class HandMadeController implements Controller {
         const hit = (text: string) => text.toLowerCase().includes(word);
         return Promise.resolve(TERMINOLOGY.filter(one => hit(one.label) || hit(one.type.meaning)));
       },
+      sitePresets: () => Promise.resolve([]),
       changeSettings: changes => {
         this.calls.push(['changeSettings', changes]);
         this.show({ ...this.state, settings: { ...this.state.settings, ...changes } });

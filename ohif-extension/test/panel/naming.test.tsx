@@ -113,6 +113,16 @@ describe('naming', () => {
     expect(again.controller.calls).toEqual([]);
   });
 
+  it('offers the presets of the site, which name the side as well', async () => {
+    const panel = mount(NAMING);
+    const transplant = { label: 'Kidney A', category: ANATOMY, type: KIDNEY, lateralities: [], colour: null, side: LEFT };
+    panel.controller.actions.sitePresets = () => Promise.resolve([transplant]);
+    await panel.user.click(panel.part('delineate-name'));
+    await waitFor(() => expect(options(panel)).toEqual(['Kidney Apreset']));
+    await panel.user.keyboard('{Enter}');
+    expect(described(panel)[0]?.[2]).toEqual({ label: 'Kidney A', category: ANATOMY, type: KIDNEY, laterality: LEFT });
+  });
+
   it('says when nothing is found', async () => {
     const panel = await openNaming();
     await panel.user.type(panel.part('delineate-terminology-search'), 'xyz');

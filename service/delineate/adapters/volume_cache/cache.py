@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from delineate.adapters.volume_cache.entry import Entry
-from delineate.adapters.volume_cache.files import allocate, map_to_write
+from delineate.adapters.volume_cache.files import allocate, map_to_write, written_behind
 from delineate.adapters.volume_cache.locks import HeldLock, exclusive, nothing
 from delineate.adapters.volume_cache.manifest import ArraySpec, DamagedEntryError, Manifest
 from delineate.adapters.volume_cache.names import VOXELS, check_derived, plan_key
@@ -141,7 +141,8 @@ class FileVolumeCache:
         spec = ArraySpec(np.dtype(np.float32).str, plan.geometry.shape)
         manifest = Manifest.of(plan, {VOXELS: spec})
         with self._half_entry(plan.fingerprint, manifest) as (entry, pin):
-            fill(map_to_write(entry.path(VOXELS), spec))
+            with written_behind(entry.path(VOXELS)):
+                fill(map_to_write(entry.path(VOXELS), spec))
             with self._worded():
                 sync(entry.path(VOXELS))
                 entry.write_manifest(manifest)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import mmap
 import os
+import threading
 import weakref
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from delineate.adapters.volume_cache.manifest import ArraySpec, DamagedEntryError
+from delineate.durable_files import sync
 
 POPULATE_WRITE = 23
 """Of Linux's madvise: make all pages at once (MADV_POPULATE_WRITE, which Python does not name)."""
+BEHIND_S = 0.1
+"""Pause between two rounds of writing behind."""
 POPULATED_BYTES = 4 * 1024**2
 """At a time: a few milliseconds."""
 
@@ -29,6 +33,25 @@ def allocate(path: Path, nbytes: int) -> None:
         os.posix_fallocate(fd, 0, nbytes)
     finally:
         os.close(fd)
+
+
+@contextmanager
+def written_behind(path: Path) -> Iterator[None]:
+    """Have what is written to a file go to the disk meanwhile, so that ``sync`` afterwards has little left to do."""
+    done = threading.Event()
+
+    def write() -> None:
+        with suppress(OSError):  # sync finds it as well, and is waited for
+            while not done.wait(BEHIND_S):
+                sync(path)
+
+    thread = threading.Thread(target=write, name="write-behind", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def map_to_write(path: Path, spec: ArraySpec) -> npt.NDArray[Any]:
