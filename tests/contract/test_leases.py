@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 from tests.journals import Program, batch
-from tests.redis_server import RedisServer, redis_server
+from tests.redis_server import RedisServer
 
 from delineate.adapters.process_leases import ProcessLeases
 from delineate.adapters.redis_journal import Connection, RedisJournal, RedisLeases
@@ -21,18 +21,6 @@ from delineate.domain.ports import Lease, Leases
 LEASE_S = 1.2
 SLACK_S = 5.0
 """Of a machine that is busy with something else."""
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
-@pytest.fixture
-def redis(server: RedisServer) -> RedisServer:
-    server.clear()
-    return server
 
 
 @dataclass

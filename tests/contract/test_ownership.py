@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import pytest
 from redis import Redis
 from tests.fakes import LIMITS, FakeArchive, FakeOutbox, FakeReader, FakeSegmentationReader, FakeSegmenter, point
-from tests.redis_server import RedisServer, redis_server
+from tests.redis_server import RedisServer
 
 from delineate.adapters.redis_journal import Connection, RedisJournal, RedisLeases
 from delineate.adapters.volume_cache import MemoryVolumeCache
@@ -32,18 +32,6 @@ from delineate.usecases.volumes import VolumeShelf
 LEASE_S = 1.0
 WAIT_S = 20.0
 USER = "ada"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
-@pytest.fixture
-def redis(server: RedisServer) -> RedisServer:
-    server.clear()
-    return server
 
 
 @dataclass

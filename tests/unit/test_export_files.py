@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.fakes import FakeSegmenter
 
 from delineate.adapters.export_files import ExportFiles
 from delineate.domain.errors import ExportNotFound
 from delineate.domain.export import Export, ExportedFormat
+from delineate.usecases.export_segments import EXPORT_RETENTION_S, Exports
 
 EXPORT = Export("1.2~ab", "1.2~cd", "ada", "1.1", "1.2", 5.0, (ExportedFormat("stl"), ExportedFormat("csv")))
 
@@ -62,3 +64,17 @@ def test_what_a_killed_request_left_is_swept_away(store: ExportFiles, tmp_path: 
 def test_no_id_leads_elsewhere(store: ExportFiles, name: str) -> None:
     with pytest.raises(ExportNotFound):
         store.load(name)
+
+
+def test_exports_past_their_time_are_forgotten(store: ExportFiles) -> None:
+    store.save(EXPORT)
+    late = replace(EXPORT, id="1.2~ff", created_at=EXPORT.created_at + 10)
+    store.save(late)
+    now = late.created_at + EXPORT_RETENTION_S
+    Exports(store, FakeQueue(), FakeSegmenter(), lambda: now).purge_expired()
+    assert list(store.all()) == [late]
+
+
+class FakeQueue:
+    def send(self, export_id: str) -> None:
+        raise AssertionError(f"{export_id} was to be written again")

@@ -12,6 +12,19 @@ from delineate.domain.segment import SegmentDescription
 SEGMENTATION_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 """Segmentation Storage and Label Map Segmentation Storage."""
 
+PATIENT_AND_STUDY = (
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyDate",
+    "StudyTime",
+    "ReferringPhysicianName",
+    "StudyID",
+    "AccessionNumber",
+)
+"""Keywords of what is present in every instance, if empty (type 2 in PS3.3 C.7.1.1 and C.7.2.1)."""
+
 
 @dataclass(frozen=True, slots=True)
 class InstanceReference:

@@ -1,4 +1,4 @@
-"""What comes round: results that nobody advances, sessions past retention, sessions that nobody uses."""
+"""What comes round: results that nobody advances, sessions and exports past retention, sessions that nobody uses."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import threading
 from delineate.domain.errors import DelineateError, ResultNotFound
 from delineate.domain.ports import ResultStore
 from delineate.domain.session import Session
+from delineate.usecases.export_segments import Exports
 from delineate.usecases.host import SessionHost
 from delineate.usecases.result_turns import ResultTurns
 
@@ -29,6 +30,8 @@ class Caretaker:
     ----------
     retention_s
         How long after its last change a session is kept, with its results.
+    exports
+        Whose retention it sees to.
     round_s
         Between two rounds; varied by a quarter, so that several processes do not go round together.
     """
@@ -40,12 +43,14 @@ class Caretaker:
         turns: ResultTurns,
         *,
         retention_s: float,
+        exports: Exports | None = None,
         round_s: float = ROUND_S,
     ) -> None:
         self._host = host
         self._results = results
         self._turns = turns
         self._retention_s = retention_s
+        self._exports = exports
         self._round_s = round_s
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="caretaker", daemon=True)
@@ -93,6 +98,8 @@ class Caretaker:
                 self._host.rest(REST_S)
                 if rounds % ROUNDS_PER_PURGE == 0:
                     self.purge_expired()
+                    if self._exports is not None:
+                        self._exports.purge_expired()
             except DelineateError as error:
                 log.warning("round broken off", extra={"reason": error.detail})
             except Exception:

@@ -39,11 +39,17 @@ class Exports:
     def resume(self) -> None:
         """After a restart: forget exports past their time, and begin again with those that were not finished."""
         self._store.sweep()
+        self.purge_expired()
         for export in self._store.all():
-            if export.created_at < self._clock() - EXPORT_RETENTION_S:
-                self._store.purge(export.id)
-            elif not export.is_finished:
+            if not export.is_finished:
                 self._queue.send(export.id)
+
+    def purge_expired(self) -> None:
+        """Forget exports past their time."""
+        before = self._clock() - EXPORT_RETENTION_S
+        for export in self._store.all():
+            if export.created_at < before:
+                self._store.purge(export.id)
 
     def request(self, live: LiveSession, formats: Sequence[str], numbers: Sequence[int] | None, *, key: str) -> Export:
         """Freeze the segments as they are now and have them written in those formats; the same key is the same export.

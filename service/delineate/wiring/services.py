@@ -142,6 +142,7 @@ def build_services(settings: Settings) -> Services:
     turns = made.turns
     meter.watch(lambda: _standing(host, results, cache))
     retention_s = settings.session_retention_days * SECONDS_PER_DAY
+    exporting = open_exports(settings, archive, shelf, segmenter, made.accepted, made.recorder)
     return Services(
         settings=settings,
         archive=archive,
@@ -151,13 +152,13 @@ def build_services(settings: Settings) -> Services:
         measuring=SegmentMeasuring(host, made.measuring),
         versions=made.versions,
         recorder=made.recorder,
-        exporting=open_exports(settings, archive, shelf, segmenter, made.accepted, made.recorder),
+        exporting=exporting,
         preloading=preloading,
         results=results,
         outbox=outbox,
         pipeline=made.pipeline,
         turns=turns,
-        caretaker=Caretaker(host, results, turns, retention_s=retention_s),
+        caretaker=Caretaker(host, results, turns, retention_s=retention_s, exports=exporting.exports),
         celery=celery,
         stores=stores,
         meter=meter,

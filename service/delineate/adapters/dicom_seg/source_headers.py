@@ -21,6 +21,7 @@ from pydicom.valuerep import format_number_as_ds
 
 from delineate.domain.errors import SeriesChanged
 from delineate.domain.ports import DicomJson
+from delineate.domain.segmentation import PATIENT_AND_STUDY
 from delineate.domain.volume import SliceSource, VolumePlan
 
 _logger = logging.getLogger(__name__)
@@ -34,18 +35,6 @@ FRAMES_GROUP = 0x5200
 STAND_IN_UID = "2.25.1"
 """SOP Instance UID of the source's stand-in inside highdicom; never written."""
 
-TYPE_2 = (
-    "PatientName",
-    "PatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyDate",
-    "StudyTime",
-    "ReferringPhysicianName",
-    "StudyID",
-    "AccessionNumber",
-)
-"""Patient and study attributes that are present even if the source lacks them (PS3.3 C.7.1.1, C.7.2.1)."""
 
 SERIES_ATTRIBUTES = ("BodyPartExamined", "Laterality", "PositionReferenceIndicator", "TimezoneOffsetFromUTC")
 """Attributes beyond patient and study that hold for the segmentation as for its source."""
@@ -129,7 +118,7 @@ class SourceSeries:
         image.SeriesInstanceUID = self.plan.series_instance_uid
         image.FrameOfReferenceUID = self.plan.geometry.frame_of_reference_uid
         _, image.Rows, image.Columns = self.plan.geometry.shape
-        for keyword in TYPE_2:
+        for keyword in PATIENT_AND_STUDY:
             setattr(image, keyword, None)
         image.NumberOfFrames = len(slices)
         image.SharedFunctionalGroupsSequence = [self._shared_groups()]
@@ -174,7 +163,7 @@ class SourceSeries:
         # Known to highdicom, and of the same patient and study modules as any image.
         source.SOPClassUID = EnhancedCTImageStorage
         segmentation.copy_patient_and_study_information(source)
-        for keyword in TYPE_2:
+        for keyword in PATIENT_AND_STUDY:
             if keyword not in segmentation:
                 setattr(segmentation, keyword, None)
         for keyword in SERIES_ATTRIBUTES:

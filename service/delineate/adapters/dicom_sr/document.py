@@ -21,24 +21,12 @@ from pydicom.uid import generate_uid
 from pydicom.valuerep import DT
 
 from delineate.domain.people import person_name
-from delineate.domain.segmentation import InstanceReference
+from delineate.domain.segmentation import PATIENT_AND_STUDY, InstanceReference
 
 CHARACTER_SET = "ISO_IR 192"
 MANUFACTURER = "Delineate"
 MAX_LONG_STRING = 64
 """Characters of a Long String (PS3.5 6.2)."""
-TYPE_2 = (
-    "PatientName",
-    "PatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyDate",
-    "StudyTime",
-    "ReferringPhysicianName",
-    "StudyID",
-    "AccessionNumber",
-)
-"""Patient and study attributes that are present, if empty, in every instance; highdicom checks some of their values."""
 EQUIPMENT = ("Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions")
 KEPT = (*EQUIPMENT, "TimezoneOffsetFromUTC")
 """Attributes beyond patient and study that hold for the document as for the segmentation."""
@@ -93,7 +81,7 @@ class Segmentation:
         instance.SeriesInstanceUID = reference.series_instance_uid
         instance.SOPInstanceUID = reference.sop_instance_uid
         instance.SOPClassUID = reference.sop_class_uid
-        for keyword in TYPE_2:
+        for keyword in PATIENT_AND_STUDY:
             setattr(instance, keyword, None)
         return instance
 
@@ -138,7 +126,7 @@ def finished(document: SOPClass, segmentation: Segmentation) -> bytes:
     """Give a document the segmentation's patient, study, equipment and dates, and return it as a Part 10 file."""
     source = segmentation.dataset
     document.copy_patient_and_study_information(source)
-    for keyword in TYPE_2:
+    for keyword in PATIENT_AND_STUDY:
         if keyword not in document:
             setattr(document, keyword, None)
     for keyword in KEPT:
