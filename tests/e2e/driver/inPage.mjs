@@ -42,13 +42,13 @@ export function onScreen({ viewportId, point }) {
   return { x: left + x, y: top + y, off };
 }
 
-/** Resolves with the next picture of a viewport. */
-export function nextPicture(viewportId) {
+/** How many mm a position lies off the plane that is shown, once that is no more what it was; else null. */
+export function offElsewhere({ viewportId, point, off }) {
   const { viewport } = window.cornerstone.getEnabledElementByViewportId(viewportId);
-  return new Promise(resolve => {
-    const event = window.cornerstone.Enums.Events.IMAGE_RENDERED;
-    viewport.element.addEventListener(event, () => resolve(), { once: true });
-  });
+  const { viewPlaneNormal } = viewport.getCamera();
+  const shown = viewport.canvasToWorld(viewport.worldToCanvas(point));
+  const now = [0, 1, 2].reduce((sum, n) => sum + (point[n] - shown[n]) * viewPlaneNormal[n], 0);
+  return Math.abs(now - off) > 1e-3 ? { off: now } : null;
 }
 
 /** Show the slice through a position (LPS mm), on a volume viewport perhaps turned: what a person does with the wheel and crosshairs. */

@@ -8,6 +8,8 @@ const ON_SLICE_MM = 0.3;
 /** For what should be there already. */
 const SHORT_MS = 30_000;
 const MOST_WHEEL_TURNS = 400;
+/** For one turn of the wheel to show another slice. */
+const WHEEL_MS = 10_000;
 
 export class ViewerPage {
   constructor(page) {
@@ -52,12 +54,21 @@ export class ViewerPage {
     let direction = 1;
     for (let turn = 0; Math.abs(off) > onSliceMm; turn++) {
       if (turn === MOST_WHEEL_TURNS) throw new Error(`No slice of ${viewportId} shows ${point}: ${off} mm off.`);
-      const drawn = this.page.evaluate(inPage.nextPicture, viewportId);
       await this.page.mouse.wheel(0, 100 * direction);
-      await drawn;
-      const now = (await this.page.evaluate(inPage.onScreen, { viewportId, point })).off;
-      if (Math.abs(now) > Math.abs(off)) direction = -direction;
-      off = now;
+      const now = await this.moved({ viewportId, point, off });
+      if (now === null || Math.abs(now) > Math.abs(off)) direction = -direction;
+      off = now ?? off;
+    }
+  }
+
+  /** How far off a position is once another slice is shown; null if none is, as at the end of the stack. */
+  async moved(from) {
+    try {
+      const handle = await this.page.waitForFunction(inPage.offElsewhere, from, { timeout: WHEEL_MS });
+      return (await handle.jsonValue()).off;
+    } catch (error) {
+      if (error.name === 'TimeoutError') return null;
+      throw error;
     }
   }
 
