@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "DELINEATE_"
@@ -26,7 +26,12 @@ class Settings(BaseSettings):
     """All settings of the service. Each field's docstring is its reference entry."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
     )
 
     archive_url: str = "http://127.0.0.1:8042/dicom-web"
@@ -105,6 +110,16 @@ class Settings(BaseSettings):
     """Largest request body."""
     log_level: str = "INFO"
     """Level of the service's log lines."""
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("redis://", "rediss://")):
+            raise ValueError(
+                "DELINEATE_REDIS_URL is no address of a Redis. "
+                "Write redis://[:password@]host:port/number, or rediss:// for TLS."
+            )
+        return url
 
     @model_validator(mode="after")
     def _refuse_open_doors(self) -> Self:

@@ -22,6 +22,18 @@ def test_an_unknown_prefixed_variable_refuses_to_start(monkeypatch: pytest.Monke
         load_settings()
 
 
+def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DELINEATE_REDIS_URL", "")
+    assert load_settings().redis_url is None
+
+
+def test_what_is_no_redis_refuses_to_start_and_is_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DELINEATE_REDIS_URL", "http://:geheim@localhost")
+    with pytest.raises(SettingsError, match="DELINEATE_REDIS_URL is no address of a Redis") as refused:
+        load_settings()
+    assert "geheim" not in str(refused.value)
+
+
 def test_another_address_without_tokens_refuses_to_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DELINEATE_HOST", "0.0.0.0")  # noqa: S104
     with pytest.raises(SettingsError, match="DELINEATE_TOKENS"):
