@@ -56,19 +56,22 @@ class ServiceProcess:
     def launch(self) -> None:
         """Start it without waiting for it; from the main thread, with which it ends."""
         self.port = self.port or free_port()
+        self.process = self.run("serve", self.log, DELINEATE_PORT=str(self.port))
+
+    def run(self, verb: str, log: Path, **settings: str) -> subprocess.Popen[bytes]:
+        """Run ``delineate`` with the service's archive, data folder and settings; it ends with this thread."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("DELINEATE_")}
         environment |= {
             "DELINEATE_ARCHIVE_URL": self.archive_url,
             "DELINEATE_ARCHIVE_USERNAME": self.username,
             "DELINEATE_ARCHIVE_PASSWORD": self.password,
-            "DELINEATE_PORT": str(self.port),
             "DELINEATE_DATA_DIR": str(self.data_dir),
+            **settings,
             **self.environment,
         }
-        with self.log.open("ab") as log:
-            ended_with_us = ["setpriv", "--pdeathsig", "KILL"]
-            command = [*ended_with_us, str(Path(sys.executable).with_name("delineate")), "serve"]
-            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        command = ["setpriv", "--pdeathsig", "KILL", str(Path(sys.executable).with_name("delineate")), verb]
+        with log.open("ab") as output:
+            return subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
 
     def kill(self) -> None:
         """End it as a power cut would."""

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 from tests.service import START_TIMEOUT_S, ServiceProcess
 
@@ -21,19 +18,8 @@ class WorkerProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        service = self._service
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("DELINEATE_")}
-        environment |= {
-            "DELINEATE_ARCHIVE_URL": service.archive_url,
-            "DELINEATE_ARCHIVE_USERNAME": service.username,
-            "DELINEATE_ARCHIVE_PASSWORD": service.password,
-            "DELINEATE_DATA_DIR": str(service.data_dir),
-            **service.environment,
-        }
         begun = self.log.stat().st_size if self.log.exists() else 0
-        with self.log.open("ab") as log:
-            command = ["setpriv", "--pdeathsig", "KILL", str(Path(sys.executable).with_name("delineate")), "worker"]
-            self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        self._process = self._service.run("worker", self.log)
         end = time.monotonic() + START_TIMEOUT_S
         while "worker started" not in self.log.read_text(encoding="utf-8")[begun:]:
             if self._process.poll() is not None or time.monotonic() > end:

@@ -1,4 +1,4 @@
-"""A real Redis for the tests of a module."""
+"""What several modules need beside the shared archive and services: a real Redis, a client."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from tests.redis_server import RedisServer, redis_server
+from tests.service import ServiceProcess
+
+from delineate.client import Client
 
 
 @pytest.fixture(scope="module")
@@ -20,3 +23,10 @@ def redis(redis_process: RedisServer) -> RedisServer:
     """Return the module's Redis, empty."""
     redis_process.clear()
     return redis_process
+
+
+@pytest.fixture(scope="module")
+def client(tiny_service: ServiceProcess) -> Iterator[Client]:
+    """Return a client of the service with the tiny model."""
+    with tiny_service.connect() as client:
+        yield client

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +37,6 @@ def series(orthanc: OrthancServer) -> PhantomSeries:
     series = make_series(shape=SHAPE, orientation="oblique", shuffled=True)
     store_series(orthanc, series)
     return series
-
-
-@pytest.fixture(scope="module")
-def client(tiny_service: ServiceProcess) -> Iterator[Client]:
-    with tiny_service.connect() as client:
-        yield client
 
 
 def masks() -> list[Mask]:

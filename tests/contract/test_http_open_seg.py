@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,6 @@ from tests.readers.by_position import position_masks
 from tests.readers.cases import everywhere, overlapping, two
 from tests.readers.foreign_segs import as_bytes, foreign_seg
 from tests.readers.tools import dciodvfy_errors, dcmqi_masks
-from tests.service import ServiceProcess
 
 from delineate.client import Client, ClientSession, ServiceError
 from delineate.demo.orthanc import OrthancServer
@@ -42,12 +41,6 @@ def series(orthanc: OrthancServer) -> PhantomSeries:
     series = make_series(shape=SHAPE, orientation="oblique", shuffled=True)
     store_series(orthanc, series)
     return series
-
-
-@pytest.fixture(scope="module")
-def client(tiny_service: ServiceProcess) -> Iterator[Client]:
-    with tiny_service.connect() as client:
-        yield client
 
 
 def reopened(client: Client, series: PhantomSeries, sop_instance_uid: str) -> ClientSession:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.journals import BATCH, Backend, Program, Store, batch
-from tests.redis_server import RedisServer, redis_server
+from tests.redis_server import RedisServer
 
 from delineate.domain.errors import ResultNotFound
 from delineate.domain.ports import Opening
@@ -33,17 +33,11 @@ RESULT = Result(
 EVERY_BYTE = bytes(range(256))
 
 
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
 @pytest.fixture(params=["sqlite", "redis"])
 def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
     if request.param == "sqlite":
         return Backend("sqlite", str(tmp_path / "data"))
-    server: RedisServer = request.getfixturevalue("redis")
+    server: RedisServer = request.getfixturevalue("redis_process")
     server.clear()
     return Backend("redis", server.url)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from tests.redis_server import RedisServer, redis_server
+from tests.redis_server import RedisServer
 
 from delineate.adapters.local_preloads import LocalPreloadRecords
 from delineate.adapters.redis_preloads import RedisPreloadRecords
@@ -15,18 +15,12 @@ from delineate.domain.ports import PreloadRecords
 from delineate.domain.preload import PreloadOrder, PreloadRecord, problem_of
 
 
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
 @pytest.fixture(params=["local", "redis"])
 def records(request: pytest.FixtureRequest) -> Iterator[PreloadRecords]:
     if request.param == "local":
         yield LocalPreloadRecords()
         return
-    server: RedisServer = request.getfixturevalue("redis")
+    server: RedisServer = request.getfixturevalue("redis_process")
     server.clear()
     kept = RedisPreloadRecords(server.url, "one")
     yield kept
@@ -68,8 +62,8 @@ def test_all_are_listed(records: PreloadRecords) -> None:
     assert sorted(record.order.series_instance_uid for record in records.all()) == ["1.3.0", "1.3.1", "1.3.2"]
 
 
-def test_machines_do_not_see_each_other(redis: RedisServer) -> None:
-    one, two = (RedisPreloadRecords(redis.url, name) for name in ("one", "two"))
+def test_machines_do_not_see_each_other(redis_process: RedisServer) -> None:
+    one, two = (RedisPreloadRecords(redis_process.url, name) for name in ("one", "two"))
     one.save(FULL)
     assert two.load("1.3") is None
     assert two.all() == []

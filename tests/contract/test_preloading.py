@@ -15,7 +15,7 @@ from tests.archive_tools import store_instances, store_series
 from tests.conftest import tiny_service_in
 from tests.link import Link
 from tests.phantoms import PhantomSeries, make_series
-from tests.redis_server import RedisServer, redis_server
+from tests.redis_server import RedisServer
 from tests.service import ServiceProcess, free_port
 from tests.worker import WorkerProcess
 from typer.testing import CliRunner
@@ -141,12 +141,6 @@ def test_fifty_series_stay_within_the_budget(announced: tuple[OrthancServer, Any
 
 
 @pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
 def link(orthanc: OrthancServer) -> Iterator[Link]:
     link = Link(orthanc.http_port)
     yield link
@@ -155,11 +149,15 @@ def link(orthanc: OrthancServer) -> Iterator[Link]:
 
 @pytest.fixture(scope="module")
 def shared(
-    orthanc: OrthancServer, link: Link, redis: RedisServer, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory
+    orthanc: OrthancServer,
+    link: Link,
+    redis_process: RedisServer,
+    tiny_model: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[ServiceProcess]:
     """Return a service that leaves preloading to a worker; both reach the archive over a link."""
     settings = {
-        "DELINEATE_REDIS_URL": redis.url,
+        "DELINEATE_REDIS_URL": redis_process.url,
         "DELINEATE_MACHINE": "machine-of-the-test",
         "DELINEATE_PRELOAD_HERE": "false",
     }

@@ -15,7 +15,6 @@ import torch
 from tests.archive_tools import store_series
 from tests.drawing import draw
 from tests.phantoms import PhantomSeries, make_series
-from tests.service import ServiceProcess
 from tests.tiny_model import LICENCE, write_tiny_model
 
 from delineate.adapters.dicom_series import DicomSeriesReader
@@ -46,12 +45,6 @@ def series(orthanc: OrthancServer) -> PhantomSeries:
     series = make_series(shape=SHAPE, orientation="oblique", shuffled=True)
     store_series(orthanc, series)
     return series
-
-
-@pytest.fixture(scope="module")
-def client(tiny_service: ServiceProcess) -> Iterator[Client]:
-    with tiny_service.connect() as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from tests.conftest import tiny_service_in
 from tests.drawing import Drawn, draw
 from tests.patience import patiently, request
 from tests.phantoms import PhantomSeries, make_series
-from tests.redis_server import RedisServer, redis_server
+from tests.redis_server import RedisServer
 from tests.service import ServiceProcess
 
 from delineate.client import Client
@@ -54,16 +54,10 @@ class Cluster:
 
 
 @pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
 def cluster(
-    orthanc: OrthancServer, redis: RedisServer, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory
+    orthanc: OrthancServer, redis_process: RedisServer, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Cluster]:
-    settings = {"DELINEATE_REDIS_URL": redis.url, "DELINEATE_LEASE_S": str(LEASE_S)}
+    settings = {"DELINEATE_REDIS_URL": redis_process.url, "DELINEATE_LEASE_S": str(LEASE_S)}
     folders = [tmp_path_factory.mktemp(name) for name in ("one", "two")]
     one, two = (tiny_service_in(folder, orthanc, tiny_model, **settings) for folder in folders)
     viewer = tmp_path_factory.mktemp("viewer")

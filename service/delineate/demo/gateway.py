@@ -8,12 +8,11 @@ import pwd
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
-from typing import Self
 
 import httpx
 
 from delineate.demo.layout import EXTENSION, gateway_file, program
-from delineate.demo.processes import Server
+from delineate.demo.processes import Managed, Server, write_private
 
 NGINX_MODULES = Path("/usr/lib/nginx/modules")
 """Where Debian's packages put nginx's dynamic modules."""
@@ -23,7 +22,7 @@ READY_TIMEOUT_S = 10.0
 
 
 @dataclass(slots=True)
-class Gateway:
+class Gateway(Managed):
     """One nginx on the loopback interface, with a folder of its own for what it writes.
 
     Parameters
@@ -120,26 +119,10 @@ class Gateway:
             return False
         return reply.is_success
 
-    def start(self) -> None:
-        """Write the configuration, start nginx and wait until it is ready."""
+    def prepare(self) -> None:
+        """Write the configuration."""
         (self.folder / "temp").mkdir(parents=True, exist_ok=True)
-        self.configuration_file.unlink(missing_ok=True)
-        self.configuration_file.touch(mode=0o600)
-        self.configuration_file.write_text(self.configuration())
-        self.server.start()
-
-    def stop(self) -> None:
-        """Stop nginx."""
-        self.server.stop()
-
-    def __enter__(self) -> Self:
-        """Start the gateway."""
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop the gateway."""
-        self.stop()
+        write_private(self.configuration_file, self.configuration())
 
 
 def _user_directive() -> str:

@@ -7,19 +7,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
 
 import httpx
 
 from delineate.demo.layout import gateway_file, program
-from delineate.demo.processes import Server, free_port
+from delineate.demo.processes import Managed, Server, free_port
 
 READY_TIMEOUT_S = 30.0
 """Orthanc starts in a fraction of a second; a loaded machine gets more time."""
 
 
 @dataclass(slots=True)
-class OrthancServer:
+class OrthancServer(Managed):
     """One Orthanc process with its own storage folder, port and credentials.
 
     Parameters
@@ -82,23 +81,6 @@ class OrthancServer:
         except httpx.TransportError:
             return False
         return reply.is_success
-
-    def start(self) -> None:
-        """Start Orthanc on the same storage and wait until it is ready."""
-        self.server.start()
-
-    def stop(self) -> None:
-        """Stop Orthanc in an orderly way; the storage stays."""
-        self.server.stop()
-
-    def __enter__(self) -> Self:
-        """Start Orthanc."""
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop Orthanc."""
-        self.stop()
 
 
 @contextmanager

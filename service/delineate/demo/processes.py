@@ -67,6 +67,13 @@ def _dies_with_parent(command: Sequence[str]) -> list[str]:
     return [*prefix, *command]
 
 
+def write_private(file: Path, text: str) -> None:
+    """Write a file that only this user can read, in place of what was there."""
+    file.unlink(missing_ok=True)
+    file.touch(mode=0o600)
+    file.write_text(text)
+
+
 @dataclass(slots=True)
 class Server:
     """One child process in its own process group, with a log and a readiness check.
@@ -188,3 +195,32 @@ class Server:
         # id cannot belong to anybody else.
         if process.poll() is None:
             os.killpg(process.pid, number)
+
+
+class Managed:
+    """A program of ours around one server, which lives as long as the context."""
+
+    __slots__ = ()
+
+    server: Server
+
+    def prepare(self) -> None:
+        """Write what the server reads when it starts."""
+
+    def start(self) -> None:
+        """Start the server on what it kept, and wait until it is ready; see ``Server.start``."""
+        self.prepare()
+        self.server.start()
+
+    def stop(self) -> None:
+        """Stop the server in an orderly way; what it kept stays."""
+        self.server.stop()
+
+    def __enter__(self) -> Self:
+        """Start the server."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop the server."""
+        self.stop()

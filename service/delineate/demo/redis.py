@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
 
 from redis import Redis
 from redis.exceptions import RedisError
 
 from delineate.demo.layout import gateway_file, program
-from delineate.demo.processes import Server
+from delineate.demo.processes import Managed, Server, write_private
 
 READY_TIMEOUT_S = 30.0
 """How long Redis may take to read what it kept."""
 
 
 @dataclass(slots=True)
-class RedisServer:
+class RedisServer(Managed):
     """One Redis process on the loopback interface, with a folder of its own for what it keeps.
 
     Parameters
@@ -76,28 +75,7 @@ class RedisServer:
         except RedisError:
             return False
 
-    def launch(self) -> None:
-        """Write the configuration and start Redis without waiting for it."""
+    def prepare(self) -> None:
+        """Write the configuration."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.configuration_file.unlink(missing_ok=True)
-        self.configuration_file.touch(mode=0o600)
-        self.configuration_file.write_text(self.configuration())
-        self.server.launch()
-
-    def start(self) -> None:
-        """Start Redis on what it kept and wait until it is ready."""
-        self.launch()
-        self.server.await_ready()
-
-    def stop(self) -> None:
-        """Stop Redis in an orderly way; what it kept stays."""
-        self.server.stop()
-
-    def __enter__(self) -> Self:
-        """Start Redis."""
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop Redis."""
-        self.stop()
+        write_private(self.configuration_file, self.configuration())

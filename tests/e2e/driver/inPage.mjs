@@ -31,24 +31,18 @@ export function areRendered(ids) {
   return wanted.length > 0 && wanted.every(viewport => viewport?.viewportStatus === 'rendered');
 }
 
-/** Page coordinates of a position (LPS mm), and how many mm it lies off the plane that is shown. */
-export function onScreen({ viewportId, point }) {
+/**
+ * Page coordinates of a position (LPS mm), and how many mm it lies off the plane that is shown; null while that is what it
+ * was before, `unlike`.
+ */
+export function onScreen({ viewportId, point, unlike = null }) {
   const { viewport } = window.cornerstone.getEnabledElementByViewportId(viewportId);
   const { left, top } = viewport.element.getBoundingClientRect();
   const [x, y] = viewport.worldToCanvas(point);
   const { viewPlaneNormal } = viewport.getCamera();
   const shown = viewport.canvasToWorld([x, y]);
   const off = [0, 1, 2].reduce((sum, n) => sum + (point[n] - shown[n]) * viewPlaneNormal[n], 0);
-  return { x: left + x, y: top + y, off };
-}
-
-/** How many mm a position lies off the plane that is shown, once that is no more what it was; else null. */
-export function offElsewhere({ viewportId, point, off }) {
-  const { viewport } = window.cornerstone.getEnabledElementByViewportId(viewportId);
-  const { viewPlaneNormal } = viewport.getCamera();
-  const shown = viewport.canvasToWorld(viewport.worldToCanvas(point));
-  const now = [0, 1, 2].reduce((sum, n) => sum + (point[n] - shown[n]) * viewPlaneNormal[n], 0);
-  return Math.abs(now - off) > 1e-3 ? { off: now } : null;
+  return unlike !== null && Math.abs(off - unlike) < 1e-3 ? null : { x: left + x, y: top + y, off };
 }
 
 /** Show the slice through a position (LPS mm), on a volume viewport perhaps turned: what a person does with the wheel and crosshairs. */

@@ -55,7 +55,7 @@ export class ViewerPage {
     for (let turn = 0; Math.abs(off) > onSliceMm; turn++) {
       if (turn === MOST_WHEEL_TURNS) throw new Error(`No slice of ${viewportId} shows ${point}: ${off} mm off.`);
       await this.page.mouse.wheel(0, 100 * direction);
-      const now = await this.moved({ viewportId, point, off });
+      const now = await this.moved({ viewportId, point, unlike: off });
       if (now === null || Math.abs(now) > Math.abs(off)) direction = -direction;
       off = now ?? off;
     }
@@ -64,7 +64,7 @@ export class ViewerPage {
   /** How far off a position is once another slice is shown; null if none is, as at the end of the stack. */
   async moved(from) {
     try {
-      const handle = await this.page.waitForFunction(inPage.offElsewhere, from, { timeout: WHEEL_MS });
+      const handle = await this.page.waitForFunction(inPage.onScreen, from, { timeout: WHEEL_MS });
       return (await handle.jsonValue()).off;
     } catch (error) {
       if (error.name === 'TimeoutError') return null;

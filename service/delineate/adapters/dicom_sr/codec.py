@@ -21,7 +21,7 @@ class DicomSrCodec:
     """
 
     def encode(self, report: MeasurementReport) -> bytes:
-        """Return a Comprehensive SR with a volumetric ROI group (TID 1411) for each segment."""
+        """Return a Comprehensive SR: for each segment a volumetric ROI group (TID 1411), and its lines (TID 1501)."""
         return encode_report(report)
 
     def encode_prompts(self, record: PromptRecord) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO
 
 from highdicom import SOPClass
@@ -32,7 +33,7 @@ KEPT = (*EQUIPMENT, "TimezoneOffsetFromUTC")
 """Attributes beyond patient and study that hold for the document as for the segmentation."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Segmentation:
     """A DICOM SEG, without its pixels, as what a document belongs to."""
 
@@ -48,7 +49,7 @@ class Segmentation:
         item: Dataset = next(i for i in self.dataset.SegmentSequence if int(i.SegmentNumber) == number)
         return item
 
-    @property
+    @cached_property
     def source_classes(self) -> dict[str, str]:
         """SOP Class UID of each source image, by SOP Instance UID."""
         series = self.dataset.ReferencedSeriesSequence[0]
@@ -57,8 +58,13 @@ class Segmentation:
             for item in series.ReferencedInstanceSequence
         }
 
-    @property
-    def multi_frame_classes(self) -> frozenset[str]:
+    def source_image(self, sop_instance_uid: str, frame_number: int) -> tuple[str, str, list[int] | None]:
+        """Return how highdicom references a source image: SOP Class UID, SOP Instance UID, frames if multi-frame."""
+        sop_class = self.source_classes[sop_instance_uid]
+        return sop_class, sop_instance_uid, [frame_number] if sop_class in self._multi_frame_classes else None
+
+    @cached_property
+    def _multi_frame_classes(self) -> frozenset[str]:
         """SOP Class UIDs of the source images that are multi-frame."""
         return frozenset(
             str(source.ReferencedSOPClassUID)

@@ -163,9 +163,7 @@ def _on_image(diameter: Diameter, k: int, plan: VolumePlan, segmentation: Segmen
     PS3.16 TID 320; PS3.3 C.18.6.1.1: column and row, 0.5 in the centre of the first pixel.
     """
     source = plan.slices[k]
-    sop_class = segmentation.source_classes[source.sop_instance_uid]
-    frames = [source.frame_number] if sop_class in segmentation.multi_frame_classes else None
-    image = SourceImageForRegion(sop_class, source.sop_instance_uid, frames)
+    image = SourceImageForRegion(*segmentation.source_image(source.sop_instance_uid, source.frame_number))
     ends = plan.geometry.to_continuous([end.as_tuple() for end in diameter.ends])
     return CoordinatesForMeasurement("POLYLINE", ends[:, [2, 1]] + 0.5, image)
 

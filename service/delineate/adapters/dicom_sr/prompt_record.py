@@ -79,15 +79,14 @@ def encode_record(record: PromptRecord) -> bytes:
 
 
 def _groups(record: PromptRecord, segmentation: Segmentation) -> Iterator[MeasurementsAndQualitativeEvaluations]:
-    classes, multi_frame = segmentation.source_classes, segmentation.multi_frame_classes
     for number, prompts in sorted(record.prompts.items()):
         item = segmentation.segment(number)
         for order, prompt in enumerate(prompts, 1):
             group = _group(prompt, order, record.model.scribble_thickness_voxels, Finding.of(item))
             uid = prompt.origin.sop_instance_uid
-            if uid is not None and uid in classes:
-                frames = [prompt.origin.frame_number or 1] if classes[uid] in multi_frame else None
-                group[0].ContentSequence.append(SourceImageForMeasurementGroup(classes[uid], uid, frames))
+            if uid is not None and uid in segmentation.source_classes:
+                image = segmentation.source_image(uid, prompt.origin.frame_number or 1)
+                group[0].ContentSequence.append(SourceImageForMeasurementGroup(*image))
             if not isinstance(prompt, LabelmapPrompt):
                 group[0].ContentSequence.append(_location(prompt))
             yield group
