@@ -1,7 +1,7 @@
 /** What Delineate can do, as named commands of the viewer: for its hotkeys, toolbars and other extensions. */
 
 import { refusedKinds } from './panel/availability';
-import type { Actions, Controller, PromptKind, SegmentState, Settings, StoredSegmentation } from './types';
+import type { Actions, Controller, PromptKind, SearchAmong, SegmentState, Settings, StoredSegmentation } from './types';
 
 /** What some commands need; the viewer's hotkeys add an event that none of ours wants. */
 export interface CommandOptions {
@@ -9,6 +9,7 @@ export interface CommandOptions {
   readonly key?: string;
   readonly sessionId?: string;
   readonly query?: string;
+  readonly among?: SearchAmong;
   readonly segmentation?: StoredSegmentation;
   readonly include?: boolean;
   readonly visible?: boolean;
@@ -60,7 +61,8 @@ const commands = {
   delineateAccept: ({ actions }) => actions.accept(),
   delineateRetryAccept: ({ actions }) => actions.retryAccept(),
   delineateShowResult: ({ actions }) => actions.showResult(),
-  delineateSearchTerminology: ({ actions }, { query }) => actions.searchTerminology(needed('query', query)),
+  delineateSearchTerminology: ({ actions }, { query, among = 'types' }) =>
+    actions.searchTerminology(needed('query', query), among),
   delineateChangeSettings: ({ actions }, { changes = {} }) => actions.changeSettings(changes),
   delineateReconnect: ({ actions }) => actions.reconnect(),
   delineateDismissProblem: ({ actions }) => actions.dismissProblem(),

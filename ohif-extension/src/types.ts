@@ -203,6 +203,9 @@ export interface SegmentState {
   readonly label: string;
   readonly category: Code | null;
   readonly type: Code | null;
+  /** The anatomic region that a finding is in. */
+  readonly region: Code | null;
+  /** The side of the region if there is one, else of the type. */
   readonly laterality: Code | null;
   readonly colour: Colour;
   readonly visible: boolean;
@@ -366,11 +369,18 @@ export interface TerminologyEntry {
   readonly type: Code;
   /** Lateralities that this type can take; empty when it has none or is one already. */
   readonly lateralities: readonly Code[];
+  /** Whether it can be in an anatomic region, rather than being one. */
+  readonly takesRegion: boolean;
   /** Suggested by the terminology, or null. */
   readonly colour: Colour | null;
-  /** Of a preset of the site: the laterality that it gives. An entry of the terminology has none of its own. */
-  readonly side?: Code | null;
+  /** What a preset of the site gives as well. An entry of the terminology has no such. */
+  readonly preset?: Pick<SegmentState, 'region' | 'laterality'>;
 }
+
+/** What is searched: what a segment can be, or the anatomic regions that a finding can be in. */
+export type SearchAmong = 'types' | 'regions';
+
+export type Description = Pick<SegmentState, 'label' | 'category' | 'type' | 'region' | 'laterality' | 'colour' | 'locked'>;
 
 /** What a person can do; none of these throws: failures appear in the state, where they happened. */
 export interface Actions {
@@ -389,7 +399,7 @@ export interface Actions {
   selectSegment(number: number): void;
   describeSegment(
     number: number,
-    changes: Partial<Pick<SegmentState, 'label' | 'category' | 'type' | 'laterality' | 'colour' | 'locked'>>
+    changes: Partial<Description>
   ): Promise<void>;
   setVisible(number: number, visible: boolean): void;
   /** Ask the person whether to delete a segment, which cannot be undone; null takes the question back. */
@@ -411,7 +421,7 @@ export interface Actions {
   exportSegments(formats: readonly string[]): Promise<void>;
   retryAccept(): Promise<void>;
   showResult(): Promise<void>;
-  searchTerminology(query: string): Promise<readonly TerminologyEntry[]>;
+  searchTerminology(query: string, among: SearchAmong): Promise<readonly TerminologyEntry[]>;
   /** The names that the site gives its segments. */
   sitePresets(): Promise<readonly TerminologyEntry[]>;
   changeSettings(changes: Partial<Settings>): void;

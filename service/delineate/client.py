@@ -79,9 +79,9 @@ class Client:
         models: list[Json] = self.call("GET", "/models")
         return models
 
-    def terminology(self, query: str = "", *, limit: int = 20) -> list[Json]:
-        """Search what a segment can be, in English; common types for an empty query."""
-        reply = self.call("GET", "/terminology", params={"q": query, "limit": limit})
+    def terminology(self, query: str = "", *, limit: int = 20, among: str = "types") -> list[Json]:
+        """Search what a segment can be (``types``) or be in (``regions``), in English; the common ones for no query."""
+        reply = self.call("GET", "/terminology", params={"q": query, "limit": limit, "among": among})
         entries: list[Json] = reply["entries"]
         return entries
 
@@ -288,7 +288,7 @@ class ClientSession:
         self._client.call("DELETE", self.path)
 
     def add_segment(self, **description: Any) -> Json:  # noqa: ANN401
-        """Add a segment: label, category, type, laterality, colour, locked."""
+        """Add a segment: label, category, type, region, laterality, colour, locked."""
         made: Json = self._client.call("POST", f"{self.path}/segments", description, headers=_key())
         return made
 

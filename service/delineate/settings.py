@@ -82,8 +82,8 @@ class Settings(BaseSettings):
     """The licence string of an official model, copied from its folder, to say that its terms are accepted."""
     presets_file: Path | None = None
     """JSON file with the site's own names of segments, which are offered before all others:
-    ``{"presets": [{"label", "category", "type", "laterality", "colour"}]}``, with codes and colours as the HTTP API
-    takes them; the last two may be left out."""
+    ``{"presets": [{"label", "category", "type", "region", "laterality", "colour"}]}``, with codes and colours as the
+    HTTP API takes them; the last three may be left out."""
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
     threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)

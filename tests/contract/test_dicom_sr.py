@@ -184,14 +184,10 @@ def test_a_segment_of_anatomy_is_its_own_site_with_its_side() -> None:
 
 def test_a_lesion_has_the_site_that_the_segmentation_states() -> None:
     mask = blob(SHAPE, (0.5, 0.5, 0.5), 0.3)
-    made = report(masks=[mask], acceptance={"segments": (segment_of(mask, description=LESION),)})
-    seg = parsed(made.segmentation)
-    region = Dataset()
-    region.CodeValue, region.CodingSchemeDesignator, region.CodeMeaning = KIDNEY.value, KIDNEY.scheme, KIDNEY.meaning
-    seg.SegmentSequence[0].AnatomicRegionSequence = [region]
-    with io.BytesIO() as file:
-        seg.save_as(file)
-        (group,) = groups(parsed(CODEC.encode(replace(made, segmentation=file.getvalue()))))
+    lesion = replace(LESION, region=KIDNEY)
+    document = CODEC.encode(report(masks=[mask], acceptance={"segments": (segment_of(mask, description=lesion),)}))
+    assert dciodvfy_errors(document) == []
+    (group,) = groups(parsed(document))
     assert (values_of(group, "Finding"), values_of(group, "Finding Site")) == (["Neoplasm"], ["Kidney"])
     (site,) = (i for i in group.ContentSequence if name_of(i) == "Finding Site")
     assert site.ContentSequence[0].ConceptCodeSequence[0].CodeMeaning == "Right"

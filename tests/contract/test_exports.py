@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 import SimpleITK
 import trimesh
 from tests.phantoms import make_series
-from tests.readers.acceptances import Mask, blob, noise, plan_of, segment_of
+from tests.readers.acceptances import SPLEEN, Mask, blob, noise, plan_of, segment_of
 from tests.readers.cases import overlapping, two
 from tests.readers.exports import (
     SOURCES,
@@ -119,6 +120,19 @@ def test_nrrd_holds_the_same_voxels_at_the_same_place(options: dict[str, Any], t
     assert [np.array_equal(read[n], mask) for n, mask in enumerate(masks, 1)] == [True, True]
 
 
+def test_nrrd_says_where_a_finding_is(tmp_path: Path) -> None:
+    source = export_source(make_series(), two(SHAPE))
+    first = source.acceptance.segments[0]
+    lesion = replace(first, description=replace(first.description, region=SPLEEN))
+    (name,) = EXPORTERS["nrrd"].write(
+        replace(source, acceptance=replace(source.acceptance, segments=(lesion,))), tmp_path
+    )
+    image: Any = SimpleITK.ReadImage(tmp_path / name)
+    tags = image.GetMetaData("Segment0_Tags")
+    where = "Kidney~^^~Anatomic codes - DICOM master list~SCT^78961009^Spleen~SCT^7771000^Left|"
+    assert where in tags
+
+
 def test_nrrd_says_of_segments_what_slicer_reads(tmp_path: Path) -> None:
     masks = two(SHAPE)
     (name,) = EXPORTERS["nrrd"].write(export_source(make_series(), masks), tmp_path)
@@ -134,6 +148,7 @@ def test_nrrd_says_of_segments_what_slicer_reads(tmp_path: Path) -> None:
     )
     assert codes in said["Segment0_Tags"]
     assert "~SCT^64033007^Kidney~^^~" in said["Segment1_Tags"]
+
     voxels = np.argwhere(masks[0])[:, ::-1]
     extent = np.stack([voxels.min(axis=0), voxels.max(axis=0)], axis=1).ravel().tolist()
     assert [int(n) for n in said["Segment0_Extent"].split()] == extent

@@ -33,7 +33,7 @@ ANATOMY = {"value": "91723000", "scheme": "SCT", "meaning": "Anatomical Structur
 KIDNEY = {"value": "64033007", "scheme": "SCT", "meaning": "Kidney"}
 RIGHT = {"value": "24028007", "scheme": "SCT", "meaning": "Right"}
 LEFT = {"value": "7771000", "scheme": "SCT", "meaning": "Left"}
-DESCRIBED = ("label", "category", "type", "laterality", "colour", "tracking_id", "tracking_uid")
+DESCRIBED = ("label", "category", "type", "region", "laterality", "colour", "tracking_id", "tracking_uid")
 
 
 @pytest.fixture(scope="module")
@@ -308,7 +308,7 @@ def test_kill_9_after_opening_loses_nothing(
 
 def test_the_terminology_answers_with_codes_that_a_segment_takes(client: Client, series: PhantomSeries) -> None:
     (kidney, *_) = client.terminology("renal", limit=3)
-    assert set(kidney) == {"label", "category", "type", "lateralities", "colour"}
+    assert set(kidney) == {"label", "category", "type", "lateralities", "takes_region", "colour"}
     assert kidney["type"] == KIDNEY
     assert [side["meaning"] for side in kidney["lateralities"]] == ["Right", "Left", "Right and left"]
     session = client.open_session(series.study_uid, series.series_uid)
@@ -320,6 +320,26 @@ def test_the_terminology_answers_with_codes_that_a_segment_takes(client: Client,
     assert ventricle["lateralities"] == []
     with pytest.raises(ServiceError, match="says which side it is on"):
         session.change_segment(1, type=ventricle["type"])
+    session.close()
+
+
+def test_a_finding_is_in_a_region_until_it_is_another(client: Client, series: PhantomSeries) -> None:
+    (cyst, *_) = client.terminology("cyst", limit=1)
+    (kidney, *_) = client.terminology("renal", limit=1, among="regions")
+    assert (cyst["takes_region"], kidney["takes_region"], kidney["type"]) == (True, False, KIDNEY)
+    assert client.terminology("cyst", among="regions") == []
+    session = client.open_session(series.study_uid, series.series_uid)
+    coded = {"category": cyst["category"], "type": cyst["type"]}
+    first = session.add_segment(label="Cyst, left kidney", **coded, region=KIDNEY, laterality=LEFT)
+    assert (first["region"], first["laterality"]) == (KIDNEY, LEFT)
+    (ventricle, *_) = client.terminology("left ventricle", among="regions")
+    with pytest.raises(ServiceError, match="Left ventricle says which side it is on"):
+        session.change_segment(1, region=ventricle["type"])
+    elsewhere = session.change_segment(1, region=ventricle["type"], laterality=None)
+    assert elsewhere["tracking_uid"] != first["tracking_uid"]
+    (mass, *_) = client.terminology("neoplasm", limit=1)
+    other = session.change_segment(1, type=mass["type"])
+    assert (other["region"], other["laterality"]) == (None, None)
     session.close()
 
 

@@ -22,6 +22,7 @@ Mask = npt.NDArray[np.bool_]
 
 ANATOMY = CodedConcept("91723000", "SCT", "Anatomical Structure")
 KIDNEY = CodedConcept("64033007", "SCT", "Kidney")
+SPLEEN = CodedConcept("78961009", "SCT", "Spleen")
 LEFT = CodedConcept("7771000", "SCT", "Left")
 COLOURS = ((220, 40, 40), (40, 200, 60), (60, 80, 230), (230, 200, 30))
 

@@ -76,6 +76,7 @@ def test_a_segmentation_of_another_maker_is_read(series: PhantomSeries, kind: st
     assert (first.label, first.type.meaning if first.type else "") == ("Acme finding 1", "Liver")
     assert first.laterality is not None
     assert first.laterality.meaning == "Right"
+    assert (first.region, second.region.meaning if second.region else "") == (None, "Liver")
     assert (second.category.meaning if second.category else "") == "Morphologically Abnormal Structure"
     assert stored.segments[0].tracking_uid is None
     assert stored.segments[1].tracking_id == "acme 2"

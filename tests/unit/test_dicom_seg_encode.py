@@ -16,6 +16,7 @@ from tests.readers.acceptances import (
     ANATOMY,
     KIDNEY,
     MODEL,
+    SPLEEN,
     acceptance_of,
     blob,
     plan_of,
@@ -90,6 +91,18 @@ def test_segments_are_described_and_coded() -> None:
     assert (one.TrackingID, one.TrackingUID) == (first.tracking_id, first.tracking_uid)
     colour = highdicom.color.CIELabColor.from_dicom_value(one.RecommendedDisplayCIELabValue).to_rgb()
     assert np.allclose(colour, first.description.colour, atol=1)
+
+
+def test_a_finding_has_its_region_and_the_side_of_that() -> None:
+    series = make_series()
+    acceptance = accept(series)
+    first = acceptance.segments[0]
+    said = replace(first.description, region=SPLEEN)
+    item = parsed(encode(series, replace(acceptance, segments=(replace(first, description=said),)))).SegmentSequence[0]
+    (region,) = item.AnatomicRegionSequence
+    assert (region.CodeValue, region.CodingSchemeDesignator, region.CodeMeaning) == ("78961009", "SCT", "Spleen")
+    assert [side.CodeMeaning for side in region.AnatomicRegionModifierSequence] == ["Left"]
+    assert "SegmentedPropertyTypeModifierCodeSequence" not in item.SegmentedPropertyTypeCodeSequence[0]
 
 
 def test_the_model_and_its_licence_are_named() -> None:

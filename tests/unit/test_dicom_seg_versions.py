@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from highdicom.sr import CodedConcept as Code
 from pydicom import Dataset
 from tests.phantoms import PhantomSeries, make_series
 from tests.readers.acceptances import ANATOMY, KIDNEY, LEFT, Mask, acceptance_of, blob, plan_of
@@ -175,7 +176,7 @@ def test_another_type_drops_the_site_and_another_side_keeps_other_modifiers(
 ) -> None:
     liver, lesion = opened(first, series).segments
     left = replace(liver.description, laterality=LEFT)
-    kidney = replace(lesion.description, category=ANATOMY, type=KIDNEY, laterality=RIGHT)
+    kidney = replace(lesion.description, category=ANATOMY, type=KIDNEY, region=None, laterality=RIGHT)
     seg = next_version(
         first, series, encoding, going_on(liver, 1, description=left), going_on(lesion, 2, description=kidney)
     )
@@ -185,3 +186,22 @@ def test_another_type_drops_the_site_and_another_side_keeps_other_modifiers(
     assert "AnatomicRegionSequence" not in item(seg, 2)
     read = CODEC.read(as_bytes(seg), reference_of(seg), plan_of(series))
     assert [segment.description for segment in read.segments] == [left, kidney]
+
+
+def test_a_finding_keeps_the_modifiers_of_its_region_and_takes_its_side_there(
+    first: pydicom.FileDataset, series: PhantomSeries, encoding: SegmentationEncoding
+) -> None:
+    region = item(first, 2).AnatomicRegionSequence[0]
+    region.AnatomicRegionModifierSequence = [Code("261183002", "SCT", "Upper")]
+    _, lesion = opened(first, series).segments
+    assert lesion.description.region == CodedConcept("10200004", "SCT", "Liver")
+    right = replace(lesion.description, laterality=RIGHT)
+    seg = next_version(first, series, encoding, going_on(lesion, 2, description=right))
+    (kept,) = item(seg, 1).AnatomicRegionSequence
+    assert [m.CodeMeaning for m in kept.AnatomicRegionModifierSequence] == ["Upper", "Right"]
+    moved = replace(lesion.description, region=KIDNEY, laterality=RIGHT)
+    seg = next_version(first, series, encoding, going_on(lesion, 2, description=moved))
+    (other,) = item(seg, 1).AnatomicRegionSequence
+    assert [m.CodeMeaning for m in other.AnatomicRegionModifierSequence] == ["Right"]
+    assert "SegmentedPropertyTypeModifierCodeSequence" not in item(seg, 1).SegmentedPropertyTypeCodeSequence[0]
+    assert CODEC.read(as_bytes(seg), reference_of(seg), plan_of(series)).segments[0].description.codes == moved.codes

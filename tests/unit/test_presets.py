@@ -22,6 +22,15 @@ KIDNEY: dict[str, Any] = {
     "laterality": {"value": "7771000", "scheme": "SCT", "meaning": "Left"},
     "colour": [10, 200, 30],
 }
+LEFT_VENTRICLE = {"value": "87878005", "scheme": "SCT", "meaning": "Left ventricle"}
+CYST: dict[str, Any] = {
+    "label": "Cyst, left kidney",
+    "category": {"value": "49755003", "scheme": "SCT", "meaning": "Morphologically Abnormal Structure"},
+    "type": {"value": "367643001", "scheme": "SCT", "meaning": "Cyst"},
+    "region": KIDNEY["type"],
+    "laterality": KIDNEY["laterality"],
+    "colour": [1, 2, 3],
+}
 LIVER: dict[str, Any] = {
     "label": "Liver",
     "category": ANATOMY,
@@ -43,8 +52,15 @@ def test_presets_are_offered_before_the_terminology_and_found_by_their_words(tmp
         assert [p.label for p in terminology.presets(query)] == ["GTV kidney"]
     assert terminology.presets("spleen") == []
     reply = TerminologyReply.of(terminology.search("kidney", limit=3), terminology.presets("kidney"))
-    assert reply.presets[0].model_dump() == KIDNEY | {"colour": (10, 200, 30)}
+    assert reply.presets[0].model_dump() == KIDNEY | {"region": None, "colour": (10, 200, 30)}
     assert reply.entries[0].type.meaning == "Kidney"
+
+
+def test_a_finding_is_found_by_its_region_and_has_the_side_of_that(tmp_path: Path) -> None:
+    presets = load_presets(written(tmp_path, {"presets": [KIDNEY, CYST]}))
+    terminology = Terminology(terminology_entries(), presets)
+    reply = TerminologyReply.of([], terminology.presets("cyst kidney"))
+    assert [preset.model_dump() for preset in reply.presets] == [CYST | {"colour": (1, 2, 3)}]
 
 
 def test_there_are_none_without_a_file() -> None:
@@ -60,6 +76,7 @@ def test_there_are_none_without_a_file() -> None:
         ({"presets": [{**LIVER, "color": [1, 2, 3]}]}, "color"),
         ({"presets": [{**LIVER, "colour": [1, 2, 999]}]}, "Preset 1"),
         ({"presets": [{**LIVER, "laterality": ANATOMY}]}, "laterality"),
+        ({"presets": [{**CYST, "region": LEFT_VENTRICLE}]}, "laterality"),
         ({"presets": [{**LIVER, "label": 7}]}, "Preset 1"),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydicom.sr.codedict import codes
 
-from delineate.adapters.context_groups import terminology_entries
+from delineate.adapters.context_groups import anatomic_regions, terminology_entries
 from delineate.domain.segment import LATERALITIES
 from delineate.domain.synonyms import COMMON, SYNONYMS
 from delineate.domain.terminology import Terminology, TerminologyEntry
@@ -122,6 +122,20 @@ def test_a_side_is_offered_unless_the_type_says_one(terminology: Terminology) ->
     assert all(entry.lateralities == () for entry in sided)
     (lateral, *_) = terminology.search("lateral ventricle", limit=1)
     assert lateral.lateralities == LATERALITIES
+
+
+def test_the_regions_are_those_of_cid_4_and_every_one_is_anatomy() -> None:
+    regions = anatomic_regions()
+    expected = {(code.scheme_designator, code.value) for code in codes.cid4.concepts.values()}
+    assert {(entry.type.scheme, entry.type.value) for entry in regions} == expected
+    assert len(regions) == len(expected)
+    assert not any(entry.takes_region for entry in regions)
+
+
+def test_findings_and_devices_are_in_a_region(terminology: Terminology) -> None:
+    for query, takes in (("cyst", True), ("stent", True), ("bone", False), ("kidney", False)):
+        (entry, *_) = terminology.search(query, limit=1)
+        assert entry.takes_region == takes, query
 
 
 def test_laterality_codes_are_those_of_cid_244() -> None:

@@ -146,8 +146,8 @@ export class Client {
     return this.transport.json('POST', `/results/${resultId}/retry`);
   }
 
-  terminology(query: string): Promise<TerminologyReply> {
-    return this.transport.json('GET', `/terminology?q=${encodeURIComponent(query)}`);
+  terminology(query: string, among: 'types' | 'regions'): Promise<TerminologyReply> {
+    return this.transport.json('GET', `/terminology?q=${encodeURIComponent(query)}&among=${among}`);
   }
 
   listen(id: string, listening: Listening): Promise<void> {

@@ -559,7 +559,7 @@ export interface paths {
         };
         /**
          * Search
-         * @description List the types of segments that match, the best first; common ones for an empty query; and the site's presets.
+         * @description List the names that match, the best first; common ones for an empty query; with types, the site's presets too.
          */
         get: operations["search_delineate_terminology_get"];
         put?: never;
@@ -636,6 +636,7 @@ export interface components {
             laterality?: components["schemas"]["Code"] | null;
             /** Locked */
             locked?: boolean | null;
+            region?: components["schemas"]["Code"] | null;
             type?: components["schemas"]["Code"] | null;
         };
         /**
@@ -736,6 +737,7 @@ export interface components {
             measurements: components["schemas"]["MeasuresReply"] | null;
             /** Number */
             number: number;
+            region: components["schemas"]["CodeReply"] | null;
             /** Revision */
             revision: number;
             /** Tracking Id */
@@ -913,6 +915,7 @@ export interface components {
             /** Label */
             label: string;
             laterality: components["schemas"]["CodeReply"] | null;
+            region: components["schemas"]["CodeReply"] | null;
             type: components["schemas"]["CodeReply"];
         };
         /**
@@ -1102,6 +1105,7 @@ export interface components {
             prompts: components["schemas"]["PromptReply"][];
             /** Queue Position */
             queue_position: number | null;
+            region: components["schemas"]["CodeReply"] | null;
             /** Revision */
             revision: number;
             /** Tracking Id */
@@ -1249,6 +1253,8 @@ export interface components {
             label: string;
             /** Lateralities */
             lateralities: components["schemas"]["CodeReply"][];
+            /** Takes Region */
+            takes_region: boolean;
             type: components["schemas"]["CodeReply"];
         };
         /**
@@ -2423,6 +2429,8 @@ export interface operations {
     search_delineate_terminology_get: {
         parameters: {
             query?: {
+                /** @description What a segment is, or the anatomic region that a finding is in */
+                among?: "types" | "regions";
                 limit?: number;
                 /** @description Words, or beginnings of words */
                 q?: string;

@@ -1,11 +1,11 @@
 /** Name a segment: search the coded anatomy, then the side, then the label as it will be stored. */
-import { useCombobox } from 'downshift';
-import { useEffect, useId, useRef, useState, type KeyboardEvent, type ReactElement } from 'react';
+import { useEffect, useRef, useState, type KeyboardEvent, type ReactElement } from 'react';
 
 import type { Code, SegmentState, TerminologyEntry } from '../types';
 import { useActions } from './controller';
 import { Button, Choice, IconButton } from './controls';
 import { Icon } from './icons';
+import { NameSearch } from './NameSearch';
 import {
   isFavourite,
   offered,
@@ -14,7 +14,6 @@ import {
   useEntryOf,
   useKept,
   usePresets,
-  useSearch,
   withFavouriteToggled,
   withRecent,
   type KeptEntries,
@@ -30,11 +29,15 @@ export function Naming({ segment, onClose }: Props): ReactElement {
   const actions = useActions();
   const [kept, changeKept] = useKept();
   const [chosen, setChosen] = useState<TerminologyEntry | null>(null);
-  const entry = useEntryOf(segment, kept, chosen);
+  const presets = usePresets();
+  const entry = useEntryOf(segment.type, 'types', [...(chosen ? [chosen] : []), ...kept.favourites, ...kept.recent]);
+  const [chosenRegion, setChosenRegion] = useState<TerminologyEntry | null>(null);
+  const region = useEntryOf(segment.region, 'regions', chosenRegion ? [chosenRegion] : []);
+  const sided = segment.region ? region : entry;
   const editor = useRef<HTMLDivElement>(null);
   useEffect(() => {
     editor.current?.scrollIntoView({ block: 'nearest' });
-  }, [segment.type, entry]);
+  }, [segment.type, segment.region, sided]);
   const choose = (next: TerminologyEntry) => {
     setChosen(next);
     changeKept(before => withRecent(before, next));
@@ -44,14 +47,23 @@ export function Naming({ segment, onClose }: Props): ReactElement {
       label: suggestedLabel(next, null),
       category: next.category,
       type: next.type,
-      laterality: next.side ?? null,
+      region: next.preset?.region ?? null,
+      laterality: next.preset?.laterality ?? null,
       ...colour,
     });
   };
+  // A label that was suggested follows; one that the person wrote stays.
+  const relabelled = (region: Code | null, laterality: Code | null) =>
+    entry !== null && segment.label === suggestedLabel(entry, segment.laterality, segment.region)
+      ? { label: suggestedLabel(entry, laterality, region) }
+      : {};
   const chooseSide = (laterality: Code | null) => {
-    const own = entry !== null && segment.label !== suggestedLabel(entry, segment.laterality);
-    const label = entry !== null && !own ? { label: suggestedLabel(entry, laterality) } : {};
-    void actions.describeSegment(segment.number, { laterality, ...label });
+    void actions.describeSegment(segment.number, { laterality, ...relabelled(segment.region, laterality) });
+  };
+  const chooseRegion = (next: TerminologyEntry | null) => {
+    setChosenRegion(next);
+    const region = next?.type ?? null;
+    void actions.describeSegment(segment.number, { region, laterality: null, ...relabelled(region, null) });
   };
   const closeOnEscape = (event: KeyboardEvent) => event.key === 'Escape' && onClose();
   return (
@@ -63,7 +75,17 @@ export function Naming({ segment, onClose }: Props): ReactElement {
       data-cy="delineate-naming"
       onKeyDown={closeOnEscape}
     >
-      <Search kept={kept} openAtOnce={segment.type === null} onChoose={choose} />
+      <NameSearch
+        label="Anatomy or finding"
+        placeholder="Search, for example kidney"
+        among="types"
+        testId="delineate-terminology"
+        openAtOnce={segment.type === null}
+        focusAtOnce
+        own={query => offered(kept, query, presets)}
+        badge={one => <Origin kept={kept} entry={one} />}
+        onChoose={choose}
+      />
       {segment.type !== null && (
         <div className="dl-row dl-gap-1">
           <span className="dl-grow dl-clip">
@@ -86,13 +108,58 @@ export function Naming({ segment, onClose }: Props): ReactElement {
           )}
         </div>
       )}
-      {entry && entry.lateralities.length > 0 && (
-        <Side entry={entry} laterality={segment.laterality} onChange={chooseSide} />
+      {(segment.region ?? entry?.takesRegion) && <Region region={segment.region} onChange={chooseRegion} />}
+      {sided && sided.lateralities.length > 0 && (
+        <Side entry={sided} laterality={segment.laterality} onChange={chooseSide} />
       )}
       <LabelField key={segment.label} segment={segment} />
       <Button testId="delineate-naming-done" wide onClick={onClose}>
         Done
       </Button>
+    </div>
+  );
+}
+
+interface OriginProps {
+  readonly kept: KeptEntries;
+  readonly entry: TerminologyEntry;
+}
+
+function Origin({ kept, entry }: OriginProps): ReactElement {
+  if (isFavourite(kept, entry)) {
+    return <Icon name="star" size={14} filled />;
+  }
+  const isRecent = kept.recent.some(one => sameEntry(one, entry));
+  return <span className="dl-soft">{(entry.preset && 'preset') ?? (isRecent && 'recent')}</span>;
+}
+
+interface RegionProps {
+  readonly region: Code | null;
+  readonly onChange: (region: TerminologyEntry | null) => void;
+}
+
+/** Where a finding is. */
+function Region({ region, onChange }: RegionProps): ReactElement {
+  if (region === null) {
+    return (
+      <NameSearch
+        label="In which region (optional)"
+        placeholder="Search, for example liver"
+        among="regions"
+        testId="delineate-region"
+        onChoose={onChange}
+      />
+    );
+  }
+  return (
+    <div className="dl-row dl-gap-1">
+      <span className="dl-grow dl-clip">
+        <span className="dl-soft">In </span>
+        <span className="dl-truncate" data-cy="delineate-region-chosen" title={region.meaning}>
+          {region.meaning}
+        </span>
+      </span>
+      <IconButton icon="close" label="Remove the region" testId="delineate-region-remove" onClick={() => onChange(null)} />
     </div>
   );
 }
@@ -145,104 +212,4 @@ function LabelField({ segment }: { readonly segment: SegmentState }): ReactEleme
       />
     </label>
   );
-}
-
-interface SearchProps {
-  readonly kept: KeptEntries;
-  readonly openAtOnce: boolean;
-  readonly onChoose: (entry: TerminologyEntry) => void;
-}
-
-function Search({ kept, openAtOnce, onChoose }: SearchProps): ReactElement {
-  const [query, setQuery] = useState('');
-  const { found, searching } = useSearch(query);
-  const presets = usePresets();
-  const items = [...offered(kept, query, found, presets)];
-  const statusId = useId();
-  const combobox = useCombobox<TerminologyEntry>({
-    items,
-    inputValue: query,
-    selectedItem: null,
-    initialIsOpen: openAtOnce,
-    defaultHighlightedIndex: 0,
-    itemToString: entry => entry?.label ?? '',
-    onInputValueChange: ({ inputValue, type }) => {
-      const chosen =
-        type === useCombobox.stateChangeTypes.ItemClick || type === useCombobox.stateChangeTypes.InputKeyDownEnter;
-      setQuery(chosen ? '' : inputValue);
-    },
-    onSelectedItemChange: ({ selectedItem }) => {
-      setQuery('');
-      if (selectedItem !== null) {
-        onChoose(selectedItem);
-      }
-    },
-  });
-  const keepEscape = (event: KeyboardEvent) => {
-    if (event.key === 'Escape' && combobox.isOpen) {
-      event.stopPropagation();
-    }
-  };
-  const shown = combobox.isOpen && (items.length > 0 || query.trim() !== '');
-  const results = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    if (shown) {
-      results.current?.scrollIntoView({ block: 'nearest' });
-    }
-  }, [shown, items.length]);
-  return (
-    <div onKeyDown={keepEscape}>
-      <label className="dl-field" {...combobox.getLabelProps()}>
-        <span className="dl-soft">Anatomy or finding</span>
-      </label>
-      <input
-        className="dl-input"
-        placeholder="Search, for example kidney"
-        autoFocus
-        data-cy="delineate-terminology-search"
-        aria-describedby={statusId}
-        {...combobox.getInputProps()}
-      />
-      <div ref={results} className={shown ? 'dl-options' : undefined} data-cy="delineate-terminology-results">
-        <ul {...combobox.getMenuProps({ 'aria-label': 'Coded names' })}>
-          {combobox.isOpen &&
-            items.map((entry, index) => (
-              <li
-                key={`${entry.type.scheme} ${entry.type.value} ${entry.label}`}
-                className="dl-option"
-                data-highlighted={combobox.highlightedIndex === index}
-                data-cy="delineate-terminology-option"
-                {...combobox.getItemProps({ item: entry, index })}
-              >
-                <span className="dl-grow dl-truncate" title={entry.type.meaning}>
-                  {entry.label}
-                </span>
-                {isFavourite(kept, entry) ? (
-                  <Icon name="star" size={14} filled />
-                ) : (
-                  <span className="dl-soft">{originWords(kept, entry)}</span>
-                )}
-              </li>
-            ))}
-        </ul>
-        <p id={statusId} className="dl-soft dl-options-status" role="status">
-          {shown && searchWords(searching, items.length)}
-        </p>
-      </div>
-    </div>
-  );
-}
-
-function originWords(kept: KeptEntries, entry: TerminologyEntry): string {
-  if (entry.side !== undefined) {
-    return 'preset';
-  }
-  return kept.recent.some(one => sameEntry(one, entry)) ? 'recent' : '';
-}
-
-function searchWords(searching: boolean, found: number): string {
-  if (searching) {
-    return 'Searching…';
-  }
-  return found === 0 ? 'Nothing found. Try another word, or a more general one.' : '';
 }

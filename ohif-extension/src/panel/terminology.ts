@@ -1,7 +1,7 @@
 /** Coded names for the picker: the service's search, with what was used before and what was marked first. */
-import { useEffect, useMemo, useState } from 'react';
+import { useEffect, useState } from 'react';
 
-import type { Code, SegmentState, TerminologyEntry } from '../types';
+import type { Code, SearchAmong, TerminologyEntry } from '../types';
 import { useActions } from './controller';
 import { sameCode } from './words';
 
@@ -23,6 +23,7 @@ function isEntry(value: unknown): value is TerminologyEntry {
     typeof entry?.label === 'string' &&
     typeof entry.type?.value === 'string' &&
     typeof entry.category?.value === 'string' &&
+    typeof entry.takesRegion === 'boolean' &&
     Array.isArray(entry.lateralities)
   );
 }
@@ -49,7 +50,15 @@ function saveKept(kept: KeptEntries): KeptEntries {
 
 export function sameEntry(one: TerminologyEntry, other: TerminologyEntry): boolean {
   const sameCodes = sameCode(one.type, other.type) && sameCode(one.category, other.category);
-  return sameCodes && one.label === other.label && one.side?.value === other.side?.value;
+  const [place, otherPlace] = [one.preset, other.preset];
+  const samePlace = (place === undefined) === (otherPlace === undefined) &&
+    sameCode(place?.region ?? null, otherPlace?.region ?? null) &&
+    sameCode(place?.laterality ?? null, otherPlace?.laterality ?? null);
+  return sameCodes && samePlace && one.label === other.label;
+}
+
+export function eachOnce(entries: readonly TerminologyEntry[]): TerminologyEntry[] {
+  return entries.filter((entry, index) => entries.findIndex(one => sameEntry(one, entry)) === index);
 }
 
 const without = (entries: readonly TerminologyEntry[], entry: TerminologyEntry) =>
@@ -79,16 +88,13 @@ function matches(entry: TerminologyEntry, query: string): boolean {
   return words.every(word => entry.label.toLowerCase().includes(word));
 }
 
-/** Favourites, the site's presets and recent entries first, then found ones, each once; found ones need a query. */
+/** What is offered before anything that a search finds: favourites, the site's presets, recent entries. */
 export function offered(
   kept: KeptEntries,
   query: string,
-  found: readonly TerminologyEntry[],
   presets: readonly TerminologyEntry[] = []
 ): readonly TerminologyEntry[] {
-  const own = [...kept.favourites, ...presets, ...kept.recent].filter(entry => matches(entry, query));
-  const all = [...own, ...(query.trim() === '' ? [] : found)];
-  return all.filter((entry, index) => all.findIndex(one => sameEntry(one, entry)) === index);
+  return [...kept.favourites, ...presets, ...kept.recent].filter(entry => matches(entry, query));
 }
 
 /**
@@ -97,7 +103,10 @@ export function offered(
  * Until the answer is there, what was found before stays only where it fits the new query: Enter must never choose what
  * was not asked for.
  */
-export function useSearch(query: string): { readonly found: readonly TerminologyEntry[]; readonly searching: boolean } {
+export function useSearch(
+  query: string,
+  among: SearchAmong
+): { readonly found: readonly TerminologyEntry[]; readonly searching: boolean } {
   const actions = useActions();
   const wanted = query.trim();
   const [answer, setAnswer] = useState<{ query: string; found: readonly TerminologyEntry[] }>({ query: '', found: [] });
@@ -107,13 +116,13 @@ export function useSearch(query: string): { readonly found: readonly Terminology
     }
     let current = true;
     const timer = setTimeout(() => {
-      void actions.searchTerminology(wanted).then(found => current && setAnswer({ query: wanted, found }));
+      void actions.searchTerminology(wanted, among).then(found => current && setAnswer({ query: wanted, found }));
     }, SEARCH_DELAY_MS);
     return () => {
       current = false;
       clearTimeout(timer);
     };
-  }, [actions, wanted]);
+  }, [actions, wanted, among]);
   const searching = wanted !== '' && answer.query !== wanted;
   const found = searching ? answer.found.filter(entry => matches(entry, wanted)) : answer.found;
   return { found: wanted === '' ? [] : found, searching };
@@ -133,40 +142,42 @@ export function usePresets(): readonly TerminologyEntry[] {
   return presets;
 }
 
-/** The terminology entry of the segment's codes: as it was kept or chosen, else looked up once by its meaning. */
+/** The entry of a segment's code: one of the candidates, else looked up once by its meaning. */
 export function useEntryOf(
-  segment: SegmentState,
-  kept: KeptEntries,
-  chosen: TerminologyEntry | null
+  wanted: Code | null,
+  among: SearchAmong,
+  candidates: readonly TerminologyEntry[]
 ): TerminologyEntry | null {
   const actions = useActions();
-  const { type } = segment;
-  const known = useMemo(() => {
-    const candidates = [...(chosen ? [chosen] : []), ...kept.favourites, ...kept.recent];
-    const ofTerminology = candidates.filter(one => one.side === undefined);
-    return type === null ? null : (ofTerminology.find(one => sameCode(one.type, type)) ?? null);
-  }, [chosen, kept, type]);
+  const known = wanted && (candidates.find(one => !one.preset && sameCode(one.type, wanted)) ?? null);
+  const isKnown = known !== null;
   const [lookedUp, setLookedUp] = useState<TerminologyEntry | null>(null);
   useEffect(() => {
-    if (type === null || known !== null) {
+    if (wanted === null || isKnown) {
       return undefined;
     }
     let current = true;
     void actions
-      .searchTerminology(type.meaning)
-      .then(found => current && setLookedUp(found.find(one => sameCode(one.type, type)) ?? null));
+      .searchTerminology(wanted.meaning, among)
+      .then(found => current && setLookedUp(found.find(one => sameCode(one.type, wanted)) ?? null));
     return () => {
       current = false;
     };
-  }, [actions, known, type]);
-  return known ?? (lookedUp !== null && sameCode(lookedUp.type, type) ? lookedUp : null);
+  }, [actions, isKnown, wanted, among]);
+  return known ?? (lookedUp !== null && sameCode(lookedUp.type, wanted) ? lookedUp : null);
 }
 
-/** `Left kidney`: the label that an entry and a laterality suggest. */
-export function suggestedLabel(entry: TerminologyEntry, laterality: Code | null): string {
-  if (laterality === null) {
-    return entry.label;
-  }
-  const isAcronym = /^[A-Z]{2}/.test(entry.label);
-  return `${laterality.meaning} ${isAcronym ? entry.label : entry.label.charAt(0).toLowerCase() + entry.label.slice(1)}`;
+const MAX_LABEL = 64;
+
+/** `Left kidney`, `Cyst, left kidney`: the label that a type suggests, with the region and the laterality if any. */
+export function suggestedLabel(type: TerminologyEntry, laterality: Code | null, region: Code | null = null): string {
+  const suggested = region
+    ? `${type.label}, ${inSentence(sided(region.meaning, laterality))}`
+    : sided(type.label, laterality);
+  return suggested.slice(0, MAX_LABEL);
 }
+
+const sided = (name: string, laterality: Code | null) =>
+  laterality === null ? name : `${laterality.meaning} ${inSentence(name)}`;
+
+const inSentence = (name: string) => (/^[A-Z]{2}/.test(name) ? name : name.charAt(0).toLowerCase() + name.slice(1));

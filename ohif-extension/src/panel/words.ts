@@ -63,9 +63,9 @@ export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
-/** The codes of a segment in words: `Kidney, Left`. */
-export function codedName(segment: Pick<SegmentState, 'type' | 'laterality'>): string | null {
-  return segment.type === null ? null : [segment.type.meaning, segment.laterality?.meaning].filter(Boolean).join(', ');
+/** The codes of a segment in words: `Kidney, Left`; `Cyst, Kidney, Left`. */
+export function codedName({ type, region, laterality }: Pick<SegmentState, 'type' | 'region' | 'laterality'>): string | null {
+  return type === null ? null : [type, region, laterality].flatMap(code => code?.meaning ?? []).join(', ');
 }
 
 export function segmentName(segment: Pick<SegmentState, 'number' | 'label'>): string {

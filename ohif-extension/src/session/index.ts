@@ -1,6 +1,6 @@
 /** The browser-side session: what the panel shows and calls, over the service and the viewer. */
 
-import type { Actions, Controller, Host, Settings, Unsubscribe } from '../types';
+import type { Actions, Controller, Host, SearchAmong, Settings, Unsubscribe } from '../types';
 import type { TerminologyReply } from '../api/wire';
 import { Connection } from './connection';
 import type { Context } from './context';
@@ -8,7 +8,7 @@ import { Opening } from './opening';
 import { Outbox } from './outbox';
 import { Preload } from './preload';
 import { problemOf } from './problems';
-import { presetEntry } from './replies';
+import { presetEntry, terminologyEntry } from './replies';
 import { Reports } from './reports';
 import { readSettings, writeSettings } from './settings';
 import { Store, initialState } from './store';
@@ -204,17 +204,17 @@ class SessionController implements Controller {
       exportSegments: formats => this.reports.export(formats),
       retryAccept: async () => open()?.results.retry(),
       showResult: async () => open()?.results.show(),
-      searchTerminology: async query => (await this.terminology(query)).entries,
-      sitePresets: async () => (await this.terminology('')).presets.map(presetEntry),
+      searchTerminology: async (query, among) => (await this.terminology(query, among)).entries.map(terminologyEntry),
+      sitePresets: async () => (await this.terminology('', 'types')).presets.map(presetEntry),
       changeSettings: changes => this.changeSettings(changes),
       reconnect: () => this.connection.connect(),
       dismissProblem: () => this.dismissProblem(),
     };
   }
 
-  private async terminology(query: string): Promise<TerminologyReply> {
+  private async terminology(query: string, among: SearchAmong): Promise<TerminologyReply> {
     try {
-      return await this.connection.call(client => client.terminology(query));
+      return await this.connection.call(client => client.terminology(query, among));
     } catch (error) {
       this.store.updateSession({ problem: problemOf(error) });
       return { entries: [], presets: [] };

@@ -25,6 +25,7 @@ export function segmentState(reply: SegmentReply, before?: SegmentState): Segmen
     label: reply.label,
     category: code(reply.category),
     type: code(reply.type),
+    region: code(reply.region),
     laterality: code(reply.laterality),
     colour: reply.colour,
     locked: reply.locked,
@@ -52,9 +53,13 @@ export function resultState(reply: ResultReply): ResultState {
   };
 }
 
+export function terminologyEntry({ takes_region, ...entry }: TerminologyReply['entries'][number]): TerminologyEntry {
+  return { ...entry, takesRegion: takes_region };
+}
+
 /** A preset of the site, as something to choose among the terminology's entries. */
-export function presetEntry({ laterality, ...preset }: TerminologyReply['presets'][number]): TerminologyEntry {
-  return { ...preset, lateralities: [], side: laterality };
+export function presetEntry({ region, laterality, ...preset }: TerminologyReply['presets'][number]): TerminologyEntry {
+  return { ...preset, lateralities: [], takesRegion: false, preset: { region, laterality } };
 }
 
 /** Whether a result goes on changing by itself. */

@@ -85,7 +85,9 @@ export class Results {
   /** Names the segments as they are now. */
   private get signature(): string {
     const { segments = [] } = this.context.store.state.session ?? {};
-    return JSON.stringify(segments.map(s => [s.number, s.revision, s.label, s.category, s.type, s.laterality, s.colour]));
+    return JSON.stringify(
+      segments.map(s => [s.number, s.revision, s.label, s.category, s.type, s.region, s.laterality, s.colour])
+    );
   }
 
   private async look(id: string): Promise<void> {

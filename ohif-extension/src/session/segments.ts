@@ -2,14 +2,12 @@
 
 import { ProblemError } from '../api/problem';
 import type { SegmentBody } from '../api/wire';
-import type { Actions, Colour } from '../types';
+import type { Colour, Description } from '../types';
 import { uuid } from '../uuid';
 import type { Context, OpenSession } from './context';
 import type { Lane } from './lane';
 import { problemOf } from './problems';
 import type { SegmentTable } from './table';
-
-type Changes = Parameters<Actions['describeSegment']>[1];
 
 /** Told apart at a glance on grey images; after the last one the first comes again. */
 const COLOURS: readonly Colour[] = [
@@ -51,7 +49,7 @@ export class Segments {
     else this.table.activate(following);
   }
 
-  async describe(number: number, changes: Changes): Promise<void> {
+  async describe(number: number, changes: Partial<Description>): Promise<void> {
     const key = uuid();
     const body = bodyOf(changes);
     await this.attempt(async () => {
@@ -91,11 +89,12 @@ export class Segments {
   }
 }
 
-function bodyOf(changes: Changes): SegmentBody {
+function bodyOf(changes: Partial<Description>): SegmentBody {
   const body: SegmentBody = {};
   if (changes.label !== undefined) body.label = changes.label;
   if (changes.category !== undefined) body.category = changes.category;
   if (changes.type !== undefined) body.type = changes.type;
+  if (changes.region !== undefined) body.region = changes.region;
   if (changes.laterality !== undefined) body.laterality = changes.laterality;
   if (changes.colour !== undefined) body.colour = [...changes.colour];
   if (changes.locked !== undefined) body.locked = changes.locked;

@@ -61,11 +61,12 @@ export class HandMadeController implements Controller {
       exportSegments: note('exportSegments'),
       retryAccept: note('retryAccept'),
       showResult: note('showResult'),
-      searchTerminology: query => {
-        this.calls.push(['searchTerminology', query]);
+      searchTerminology: (query, among) => {
+        this.calls.push(['searchTerminology', query, among]);
         const word = query.toLowerCase();
         const hit = (text: string) => text.toLowerCase().includes(word);
-        return Promise.resolve(TERMINOLOGY.filter(one => hit(one.label) || hit(one.type.meaning)));
+        const searched = among === 'types' ? TERMINOLOGY : TERMINOLOGY.filter(one => !one.takesRegion);
+        return Promise.resolve(searched.filter(one => hit(one.label) || hit(one.type.meaning)));
       },
       sitePresets: () => Promise.resolve([]),
       changeSettings: changes => {

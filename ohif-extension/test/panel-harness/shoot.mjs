@@ -23,9 +23,9 @@ const CHROMIUM_FLAGS = [
 const part = name => `[data-cy="delineate-${name}"]`;
 const click = name => page => page.click(part(name));
 const reach = name => page => page.locator(part(name)).scrollIntoViewIfNeeded();
-const search = words => async page => {
-  await page.fill(part('terminology-search'), words);
-  await page.waitForSelector(part('terminology-option'));
+const search = (words, among = 'terminology') => async page => {
+  await page.fill(part(`${among}-search`), words);
+  await page.waitForSelector(part(`${among}-option`));
 };
 
 /** Pictures that need a hand: the state, and what to do in it. */
@@ -38,6 +38,21 @@ const SCENES = {
       search('kid'),
       click('terminology-option'),
       click('favourite'),
+      page => page.check(part('laterality-7771000')),
+    ],
+  },
+  'naming-region-search': {
+    state: 'naming',
+    steps: [click('name'), search('cyst'), click('terminology-option'), search('kid', 'region')],
+  },
+  'naming-region': {
+    state: 'naming',
+    steps: [
+      click('name'),
+      search('cyst'),
+      click('terminology-option'),
+      search('kid', 'region'),
+      click('region-option'),
       page => page.check(part('laterality-7771000')),
     ],
   },

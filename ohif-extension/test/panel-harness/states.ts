@@ -22,6 +22,7 @@ export const LEFT = sct('7771000', 'Left');
 export const RIGHT = sct('24028007', 'Right');
 export const BOTH = sct('51440002', 'Right and left');
 export const KIDNEY = sct('64033007', 'Kidney');
+export const CYST = sct('367643001', 'Cyst');
 
 const entry = (
   label: string,
@@ -33,6 +34,7 @@ const entry = (
   category,
   type,
   lateralities,
+  takesRegion: category !== ANATOMY,
   colour: [185, 102, 83],
 });
 
@@ -43,7 +45,7 @@ export const TERMINOLOGY: readonly TerminologyEntry[] = [
   entry('Liver', sct('10200004', 'Liver')),
   entry('Lateral ventricle of the brain, anterior horn', sct('66720007', 'Lateral Ventricle'), [LEFT, RIGHT]),
   entry('Mass', sct('4147007', 'Mass'), [], ABNORMAL),
-  entry('Cyst', sct('367643001', 'Cyst'), [], ABNORMAL),
+  entry('Cyst', CYST, [], ABNORMAL),
 ];
 
 export const SERIES: Series = {
@@ -98,6 +100,7 @@ export const SEGMENT: SegmentState = {
   label: 'Left lateral ventricle',
   category: ANATOMY,
   type: sct('66720007', 'Lateral Ventricle'),
+  region: null,
   laterality: LEFT,
   colour: [80, 130, 245],
   visible: true,
@@ -118,6 +121,7 @@ const TUMOUR: SegmentState = {
   label: 'Enhancing mass with surrounding oedema, right frontal lobe',
   category: ABNORMAL,
   type: sct('4147007', 'Mass'),
+  region: sct('83251001', 'Frontal Lobe'),
   laterality: RIGHT,
   colour: [245, 150, 60],
   volumeMl: 148.2,

@@ -33,7 +33,7 @@ describe('naming', () => {
     const panel = await openNaming();
     await search(panel, 'renal');
     expect(options(panel)).toEqual(['Renal artery', 'Renal pelvis']);
-    expect(panel.controller.calls).toEqual([['searchTerminology', 'renal']]);
+    expect(panel.controller.calls).toEqual([['searchTerminology', 'renal', 'types']]);
   });
 
   it('names by keyboard alone, and keeps the side apart from the type', async () => {
@@ -44,7 +44,7 @@ describe('naming', () => {
       [
         'describeSegment',
         3,
-        { label: 'Kidney', category: ANATOMY, type: KIDNEY, laterality: null, colour: [185, 102, 83] },
+        { label: 'Kidney', category: ANATOMY, type: KIDNEY, region: null, laterality: null, colour: [185, 102, 83] },
       ],
     ]);
     expect(panel.part('delineate-naming-chosen').textContent).toBe('Kidney');
@@ -75,6 +75,28 @@ describe('naming', () => {
     ]);
   });
 
+  it('says where a finding is, and on which side of that', async () => {
+    const panel = await openNaming();
+    await search(panel, 'kid');
+    await panel.user.keyboard('{Enter}');
+    expect(panel.has('delineate-region-search')).toBe(false);
+    await search(panel, 'cyst');
+    await panel.user.keyboard('{Enter}');
+    expect(panel.has('delineate-laterality')).toBe(false);
+    await panel.user.type(panel.part('delineate-region-search'), 'kid');
+    await waitFor(() => expect(panel.has('delineate-region-option')).toBe(true));
+    await panel.user.keyboard('{Enter}');
+    await panel.user.click(panel.part(`delineate-laterality-${LEFT.value}`));
+    expect(described(panel).slice(2)).toEqual([
+      ['describeSegment', 3, { region: KIDNEY, laterality: null, label: 'Cyst, kidney' }],
+      ['describeSegment', 3, { laterality: LEFT, label: 'Cyst, left kidney' }],
+    ]);
+    expect(panel.part('delineate-naming-chosen').textContent).toBe('Cyst, Kidney, Left');
+    await panel.user.click(panel.part('delineate-region-remove'));
+    expect(described(panel)[4]?.[2]).toEqual({ region: null, laterality: null, label: 'Cyst' });
+    expect(panel.has('delineate-laterality')).toBe(false);
+  });
+
   it('does not take an empty label', async () => {
     const panel = await openNaming();
     await panel.user.clear(panel.part('delineate-label'));
@@ -95,7 +117,7 @@ describe('naming', () => {
     const panel = mount({ ...NAMING, session: { ...NAMING.session!, activeSegment: 1 } });
     await panel.user.click(panel.part('delineate-name'));
     await waitFor(() => expect(panel.has('delineate-laterality')).toBe(true));
-    expect(panel.controller.calls).toContainEqual(['searchTerminology', 'Lateral Ventricle']);
+    expect(panel.controller.calls).toContainEqual(['searchTerminology', 'Lateral Ventricle', 'types']);
     expect(panel.part(`delineate-laterality-${LEFT.value}`)).toHaveProperty('checked', true);
   });
 
@@ -115,12 +137,12 @@ describe('naming', () => {
 
   it('offers the presets of the site, which name the side as well', async () => {
     const panel = mount(NAMING);
-    const transplant = { label: 'Kidney A', category: ANATOMY, type: KIDNEY, lateralities: [], colour: null, side: LEFT };
+    const transplant = { label: 'Kidney A', category: ANATOMY, type: KIDNEY, lateralities: [], takesRegion: false, colour: null, preset: { region: null, laterality: LEFT } };
     panel.controller.actions.sitePresets = () => Promise.resolve([transplant]);
     await panel.user.click(panel.part('delineate-name'));
     await waitFor(() => expect(options(panel)).toEqual(['Kidney Apreset']));
     await panel.user.keyboard('{Enter}');
-    expect(described(panel)[0]?.[2]).toEqual({ label: 'Kidney A', category: ANATOMY, type: KIDNEY, laterality: LEFT });
+    expect(described(panel)[0]?.[2]).toEqual({ label: 'Kidney A', category: ANATOMY, type: KIDNEY, region: null, laterality: LEFT });
   });
 
   it('says when nothing is found', async () => {

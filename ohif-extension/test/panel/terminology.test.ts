@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 
 import {
+  eachOnce,
   isFavourite,
   loadKept,
   offered,
@@ -11,7 +12,7 @@ import {
   type KeptEntries,
 } from '../../src/panel/terminology';
 import type { TerminologyEntry } from '../../src/types';
-import { ANATOMY, LEFT, TERMINOLOGY } from '../panel-harness/states';
+import { ANATOMY, KIDNEY, LEFT, TERMINOLOGY } from '../panel-harness/states';
 
 const [kidney, artery, pelvis, liver] = TERMINOLOGY as readonly [
   TerminologyEntry,
@@ -48,9 +49,9 @@ describe('kept entries', () => {
 
   it('offers favourites, then recent ones, then what was found, each once', () => {
     const kept = { favourites: [pelvis], recent: [artery, liver, pelvis] };
-    expect(offered(kept, 'renal', [artery, pelvis]).map(one => one.label)).toEqual(['Renal pelvis', 'Renal artery']);
-    expect(offered(kept, 'kid', [kidney])).toEqual([kidney]);
-    expect(offered(kept, ' ', [kidney])).toEqual([pelvis, artery, liver]);
+    expect(eachOnce([...offered(kept, 'renal'), artery, pelvis]).map(one => one.label)).toEqual(['Renal pelvis', 'Renal artery']);
+    expect(offered(kept, 'kid')).toEqual([]);
+    expect(eachOnce(offered(kept, ' '))).toEqual([pelvis, artery, liver]);
   });
 });
 
@@ -58,6 +59,12 @@ describe('suggested label', () => {
   it('puts the side before the name', () => {
     expect(suggestedLabel(kidney, null)).toBe('Kidney');
     expect(suggestedLabel(kidney, LEFT)).toBe('Left kidney');
+  });
+
+  it('puts the region after a finding, cut to what a label can be', () => {
+    const cyst = { ...kidney, label: 'Cyst' };
+    expect(suggestedLabel(cyst, LEFT, KIDNEY)).toBe('Cyst, left kidney');
+    expect(suggestedLabel({ ...cyst, label: 'x'.repeat(60) }, null, KIDNEY)).toHaveLength(64);
   });
 
   it('keeps the capitals of an acronym', () => {

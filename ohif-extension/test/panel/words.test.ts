@@ -11,7 +11,7 @@ import {
   studyDate,
   volume,
 } from '../../src/panel/words';
-import { KIDNEY, LEFT } from '../panel-harness/states';
+import { CYST, KIDNEY, LEFT } from '../panel-harness/states';
 
 describe('words', () => {
   it.each([
@@ -57,10 +57,11 @@ describe('words', () => {
     expect(colourOf('#5082f5')).toEqual([80, 130, 245]);
   });
 
-  it('joins type and laterality', () => {
-    expect(codedName({ type: KIDNEY, laterality: LEFT })).toBe('Kidney, Left');
-    expect(codedName({ type: KIDNEY, laterality: null })).toBe('Kidney');
-    expect(codedName({ type: null, laterality: null })).toBeNull();
+  it('joins type, region and laterality', () => {
+    expect(codedName({ type: KIDNEY, region: null, laterality: LEFT })).toBe('Kidney, Left');
+    expect(codedName({ type: KIDNEY, region: null, laterality: null })).toBe('Kidney');
+    expect(codedName({ type: CYST, region: KIDNEY, laterality: LEFT })).toBe('Cyst, Kidney, Left');
+    expect(codedName({ type: null, region: null, laterality: null })).toBeNull();
   });
 
   it('says what the next drawing does', () => {

@@ -7,7 +7,7 @@ import type { SegmentState, SessionState } from '../../src/types';
 import { FakeStorage } from '../fakes/storage';
 
 function segment(number: number): SegmentState {
-  const none = { category: null, type: null, laterality: null, problem: null, queuePosition: null };
+  const none = { category: null, type: null, region: null, laterality: null, problem: null, queuePosition: null };
   const counts = { volumeMl: 0, revision: 0, running: 0, collected: 0 };
   const flags = { visible: true, locked: false, canUndo: false, canRedo: false };
   return { number, label: `S${number}`, colour: [1, 2, 3], ...none, ...counts, ...flags };

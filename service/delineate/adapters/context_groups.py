@@ -1,11 +1,12 @@
-"""The types of segments that DICOM's context groups list, as pydicom carries them.
+"""The types of segments and the anatomic regions that DICOM's context groups list, as pydicom carries them.
 
 pydicom holds the SNOMED CT codes of the subset that DICOM may use without a licence, and no others. Neither the groups
 nor pydicom recommend display colours.
 
 References
 ----------
-PS3.16 CID 7150 (Segmentation Property Category), CID 7151 (Segmentation Property Type) and the groups it includes.
+PS3.16 CID 4 (Anatomic Region), CID 7150 (Segmentation Property Category), CID 7151 (Segmentation Property Type) and
+the groups it includes.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from delineate.domain.segment import CodedConcept
 from delineate.domain.terminology import TerminologyEntry
 
 CATEGORIES = 7150
+REGIONS = 4
 
 TYPES_OF_CATEGORY = {
     "AnatomicalStructure": 7192,
@@ -47,6 +49,12 @@ def terminology_entries() -> list[TerminologyEntry]:
             key = (concept.scheme, concept.value)
             entries[key] = replace(entries[key], type=concept)
     return list(entries.values())
+
+
+def anatomic_regions() -> list[TerminologyEntry]:
+    """Return every region that a finding can be in, named as it is as a type of segment."""
+    regions = {(concept.scheme, concept.value) for concept in _members(REGIONS).values()}
+    return [entry for entry in terminology_entries() if (entry.type.scheme, entry.type.value) in regions]
 
 
 def _members(group: int) -> dict[str, CodedConcept]:

@@ -10,7 +10,7 @@ from delineate.domain.geometry import Box, PatientPoint, VolumeGeometry
 from delineate.domain.labelmap import Labelmap, Region, count_packed, pack, unpack
 from delineate.domain.prompts import DrawnPrompt, LabelmapPrompt, PointPrompt, Prompt, PromptOrigin
 from delineate.domain.result import Result, ResultDocument
-from delineate.domain.segment import CodedConcept, SegmentDescription
+from delineate.domain.segment import CODES, CodedConcept, SegmentDescription
 from delineate.domain.volume import SliceSource, VolumePlan
 
 Json = dict[str, Any]
@@ -89,7 +89,7 @@ def description_to_json(description: SegmentDescription) -> Json:
 def description_from_json(data: Mapping[str, Any]) -> SegmentDescription:
     """Turn JSON back into a segment's description."""
     red, green, blue = data["colour"]
-    codes = {name: CodedConcept(**data[name]) if data[name] else None for name in ("category", "type", "laterality")}
+    codes = {name: CodedConcept(**data[name]) if data.get(name) else None for name in CODES}
     return SegmentDescription(label=data["label"], colour=(red, green, blue), locked=data["locked"], **codes)
 
 

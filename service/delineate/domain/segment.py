@@ -48,6 +48,13 @@ LATERALITIES = (
 """The sides that a segment can be given (of CID 244, PS3.16); "Unilateral" says nothing that one can draw."""
 
 
+ANATOMY = (("SCT", "91723000"), ("SCT", "123037004"), ("SCT", "85756007"))
+"""Segmentation categories of what is itself a place in the body: anatomical and body structures, and tissue."""
+
+CODES = ("category", "type", "region", "laterality")
+"""The coded concepts of a segment's description."""
+
+
 @dataclass(frozen=True, slots=True)
 class SegmentDescription:
     """What a user says of a segment (all but the voxels)."""
@@ -55,7 +62,10 @@ class SegmentDescription:
     label: str = ""
     category: CodedConcept | None = None
     type: CodedConcept | None = None
+    region: CodedConcept | None = None
+    """The anatomic region that a finding is in (of CID 4, PS3.16); anatomy is its own."""
     laterality: CodedConcept | None = None
+    """The side of the region if there is one, else of the type."""
     colour: tuple[int, int, int] = (255, 0, 0)
     """Recommended display colour, sRGB 0-255."""
     locked: bool = False
@@ -73,5 +83,20 @@ class SegmentDescription:
 
     @property
     def states_side_twice(self) -> bool:
-        """Whether a laterality was given to a type that has one in its own meaning."""
-        return self.laterality is not None and self.type is not None and self.type.states_side
+        """Whether a laterality was given to a region, or without one to a type, that has one in its own meaning."""
+        return self.laterality is not None and self.sided is not None and self.sided.states_side
+
+    @property
+    def codes(self) -> tuple[CodedConcept | None, ...]:
+        """What it is, by codes alone, in the order of ``CODES``."""
+        return self.category, self.type, self.region, self.laterality
+
+    @property
+    def sided(self) -> CodedConcept | None:
+        """What the laterality is that of: the region, else the type."""
+        return self.region or self.type
+
+    @property
+    def lateralities(self) -> tuple[CodedConcept | None, CodedConcept | None]:
+        """The side as modifier of the type, and as modifier of the region: at most one of them is there."""
+        return (self.laterality, None) if self.region is None else (None, self.laterality)

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from delineate.domain.segment import LATERALITIES, CodedConcept, SegmentDescription
+from delineate.domain.segment import ANATOMY, LATERALITIES, CodedConcept, SegmentDescription
 from delineate.domain.synonyms import COMMON, SYNONYMS
 
 Words = tuple[str, ...]
@@ -38,6 +38,11 @@ class TerminologyEntry:
     def lateralities(self) -> tuple[CodedConcept, ...]:
         """The sides that it can be given; none where the type's own meaning has one."""
         return () if self.type.states_side else LATERALITIES
+
+    @property
+    def takes_region(self) -> bool:
+        """Whether it can be in an anatomic region, rather than being one."""
+        return (self.category.scheme, self.category.value) not in ANATOMY
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +75,12 @@ class Terminology:
         return len(self._names)
 
     def presets(self, query: str) -> list[SegmentDescription]:
-        """Return the site's presets of which a word, in label, type or side, begins with each word of the query."""
+        """Return the site's presets of which a word, in label or codes, begins with each word of the query."""
         wanted = _words(query)
 
         def named(preset: SegmentDescription) -> Words:
-            meanings = [code.meaning for code in (preset.type, preset.laterality) if code is not None]
+            codes = (preset.type, preset.region, preset.laterality)
+            meanings = [code.meaning for code in codes if code is not None]
             return _words(" ".join([preset.label, *meanings]))
 
         return [p for p in self._presets if all(any(n.startswith(w) for n in named(p)) for w in wanted)]

@@ -104,6 +104,7 @@ class MeasuredSegmentReply(BaseModel):
     label: str
     category: CodeReply | None
     type: CodeReply | None
+    region: CodeReply | None
     laterality: CodeReply | None
     tracking_id: str
     tracking_uid: str
@@ -120,6 +121,7 @@ class MeasuredSegmentReply(BaseModel):
             label=described.label,
             category=_code(described.category),
             type=_code(described.type),
+            region=_code(described.region),
             laterality=_code(described.laterality),
             tracking_id=segment.tracking_id,
             tracking_uid=segment.tracking_uid,

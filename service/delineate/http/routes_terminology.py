@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
@@ -22,7 +22,10 @@ def search(
     _user: User,
     q: Annotated[str, Query(max_length=LONGEST_QUERY, description="Words, or beginnings of words")] = "",
     limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = 20,
+    among: Annotated[
+        Literal["types", "regions"], Query(description="What a segment is, or the anatomic region that a finding is in")
+    ] = "types",
 ) -> TerminologyReply:
-    """List the types of segments that match, the best first; common ones for an empty query; and the site's presets."""
-    terminology: Terminology = parts.terminology
+    """List the names that match, the best first; common ones for an empty query; with types, the site's presets too."""
+    terminology: Terminology = parts.terminology if among == "types" else parts.regions
     return TerminologyReply.of(terminology.search(q, limit=limit), terminology.presets(q)[:limit])

@@ -12,7 +12,7 @@ from delineate.domain.geometry import Box, PatientPoint, VolumeGeometry
 from delineate.domain.labelmap import Region, pack_text, unpack_text
 from delineate.domain.model import ModelInfo
 from delineate.domain.prompts import MAX_POINTS, DrawnPrompt, LabelmapPrompt, PointPrompt, Prompt, PromptOrigin
-from delineate.domain.segment import CodedConcept
+from delineate.domain.segment import CODES, CodedConcept
 from delineate.domain.segmentation import OpenedFrom
 from delineate.domain.session import Patch, SegmentRecord
 from delineate.http.prompt_replies import PromptReply, prompt_replies
@@ -61,6 +61,7 @@ class DescribeSegment(Request):
     label: Annotated[str, Field(max_length=64)] | None = None
     category: Code | None = None
     type: Code | None = None
+    region: Code | None = None
     laterality: Code | None = None
     colour: tuple[int, int, int] | None = None
     locked: bool | None = None
@@ -72,7 +73,7 @@ class DescribeSegment(Request):
             value = getattr(self, name)
             if isinstance(value, Code):
                 value = value.concept()
-            if value is not None or name in ("category", "type", "laterality"):
+            if value is not None or name in CODES:
                 out[name] = value
         return out
 
@@ -185,7 +186,10 @@ class SegmentReply(BaseModel):
     label: str
     category: CodeReply | None
     type: CodeReply | None
+    region: CodeReply | None
+    """The anatomic region that a finding is in."""
     laterality: CodeReply | None
+    """The side of the region if there is one, else of the type."""
     colour: tuple[int, int, int]
     locked: bool
     tracking_id: str
@@ -207,7 +211,7 @@ class SegmentReply(BaseModel):
         voxel_volume_ml = live.session.plan.geometry.voxel_volume_ml if live.session.plan else 0.0
         codes = {
             name: CodeReply(value=c.value, scheme=c.scheme, meaning=c.meaning) if c else None
-            for name, c in (("category", d.category), ("type", d.type), ("laterality", d.laterality))
+            for name, c in zip(CODES, d.codes, strict=True)
         }
         return cls(
             number=segment.number,
@@ -225,6 +229,7 @@ class SegmentReply(BaseModel):
             prompts=prompt_replies(live, segment),
             category=codes["category"],
             type=codes["type"],
+            region=codes["region"],
             laterality=codes["laterality"],
         )
 

@@ -19,6 +19,8 @@ class TerminologyEntryReply(BaseModel):
     type: CodeReply
     lateralities: list[CodeReply]
     """The sides to choose from; empty where the type's own meaning has one."""
+    takes_region: bool
+    """Whether it can be in an anatomic region (``among=regions``), rather than being one."""
     colour: tuple[int, int, int] | None
     """Recommended display colour, sRGB 0-255; null where no source recommends one."""
 
@@ -29,6 +31,7 @@ class PresetReply(BaseModel):
     label: str
     category: CodeReply
     type: CodeReply
+    region: CodeReply | None
     laterality: CodeReply | None
     colour: tuple[int, int, int]
     """sRGB 0-255."""
@@ -37,8 +40,15 @@ class PresetReply(BaseModel):
     def of(cls, preset: SegmentDescription) -> PresetReply:
         """Make the reply of a preset, which is named."""
         codes = [_code(code) for code in (preset.category, preset.type) if code is not None]
-        side = _code(preset.laterality) if preset.laterality is not None else None
-        return cls(label=preset.label, category=codes[0], type=codes[1], laterality=side, colour=preset.colour)
+        region, side = (_code(code) if code is not None else None for code in (preset.region, preset.laterality))
+        return cls(
+            label=preset.label,
+            category=codes[0],
+            type=codes[1],
+            region=region,
+            laterality=side,
+            colour=preset.colour,
+        )
 
 
 class TerminologyReply(BaseModel):
@@ -59,6 +69,7 @@ class TerminologyReply(BaseModel):
                     category=_code(entry.category),
                     type=_code(entry.type),
                     lateralities=[_code(side) for side in entry.lateralities],
+                    takes_region=entry.takes_region,
                     colour=entry.colour,
                 )
                 for entry in entries

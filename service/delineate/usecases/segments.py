@@ -23,7 +23,7 @@ def add_segment(
     Raises
     ------
     SegmentInvalid
-        If it is given a laterality and its type has one in its own meaning.
+        If it is given a laterality and its region, or else its type, has one in its own meaning.
     """
     with live.lock:
         _ = live.plan
@@ -49,14 +49,15 @@ def change_segment(
 ) -> SegmentRecord:
     """Change parts of a segment's description.
 
-    The tracking identifiers stay, unless type or laterality change: then it is another finding (DESIGN section 7).
+    The tracking identifiers stay, unless type, region or laterality change: then it is another finding (DESIGN section
+    7). A new type is not where the old one was, unless the change says so: region and side of the region go.
 
     Raises
     ------
     SegmentLocked
         If it is locked and the change does not unlock it.
     SegmentInvalid
-        If it is given a laterality and its type has one in its own meaning.
+        If it is given a laterality and its region, or else its type, has one in its own meaning.
     """
     with live.lock:
         _ = live.plan
@@ -67,10 +68,12 @@ def change_segment(
         if changes.get("locked") is not False:
             segment = live.unlocked_segment(number)
         before = segment.description
+        if before.region is not None and changes.get("type", before.type) != before.type:
+            changes = {"region": None, "laterality": None} | changes
         after = replace(before, **changes)  # type: ignore[arg-type]
-        if {"type", "laterality"} & set(changes):
+        if {"type", "region", "laterality"} & set(changes):
             _check_side(after)
-        same = (before.type, before.laterality) == (after.type, after.laterality) or before.type is None
+        same = before.type is None or before.codes[1:] == after.codes[1:]
         kept: dict[str, Any] = {"tracking_id": segment.tracking_id, "tracking_uid": segment.tracking_uid}
         host.record(
             live,
@@ -101,9 +104,9 @@ def delete_segment(host: SessionHost, live: LiveSession, number: int, key: str, 
 
 
 def _check_side(description: SegmentDescription) -> None:
-    if description.states_side_twice and description.type is not None:
+    if description.states_side_twice and description.sided is not None:
         raise SegmentInvalid(
-            f"{description.type.meaning} says which side it is on, and takes no laterality. Take the laterality away."
+            f"{description.sided.meaning} says which side it is on, and takes no laterality. Take the laterality away."
         )
 
 

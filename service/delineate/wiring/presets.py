@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from delineate.domain.errors import SegmentInvalid
-from delineate.domain.segment import LATERALITIES, CodedConcept, SegmentDescription
+from delineate.domain.segment import CODES, LATERALITIES, CodedConcept, SegmentDescription
 from delineate.settings import SettingsError
 
-FIELDS = {"label", "category", "type", "laterality", "colour"}
+FIELDS = {"label", *CODES, "colour"}
 
 
 def load_presets(file: Path | None) -> tuple[SegmentDescription, ...]:
     """Return the presets of a file, in its order; none without a file.
 
-    The file holds ``{"presets": [{"label", "category", "type", "laterality"?, "colour"?}]}``, with codes and colours
-    as the HTTP API takes them.
+    The file holds ``{"presets": [{"label", "category", "type", "region"?, "laterality"?, "colour"?}]}``, with codes and
+    colours as the HTTP API takes them.
 
     Raises
     ------
@@ -42,17 +42,15 @@ def _preset(file: Path, number: int, item: Any) -> SegmentDescription:  # noqa: 
     if not made.is_named:
         raise SettingsError(f"Preset {number} of {file} needs a label, a category and a type.")
     if made.states_side_twice or made.laterality not in (None, *LATERALITIES):
-        raise SettingsError(f"Preset {number} of {file} has a laterality that does not go with its type.")
+        raise SettingsError(f"Preset {number} of {file} has a laterality that does not go with its type or region.")
     return made
 
 
 def _described(item: dict[str, Any]) -> SegmentDescription:
     if unknown := set(item) - FIELDS:
         raise ValueError(f"unknown fields {sorted(unknown)}")
-    category, kind, side = (
-        CodedConcept(**item[n]) if item.get(n) else None for n in ("category", "type", "laterality")
-    )
-    made = SegmentDescription(label=item["label"], category=category, type=kind, laterality=side)
+    category, kind, region, side = (CodedConcept(**item[n]) if item.get(n) else None for n in CODES)
+    made = SegmentDescription(item["label"], category, kind, region, side)
     if not item.get("colour"):
         return made
     red, green, blue = item["colour"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from celery import Celery
 
 from delineate.adapters.celery_app import CeleryOutbox, make_celery
-from delineate.adapters.context_groups import terminology_entries
+from delineate.adapters.context_groups import anatomic_regions, terminology_entries
 from delineate.adapters.dicom_seg import DicomSegCodec
 from delineate.adapters.dicom_seg.versions import DicomVersionReader
 from delineate.adapters.dicom_series import DicomSeriesReader
@@ -71,6 +71,8 @@ class Services:
     stores: Stores
     meter: PrometheusMeter
     terminology: Terminology
+    regions: Terminology
+    """What a finding can be in."""
 
     @property
     def preloads(self) -> Preloads:
@@ -137,7 +139,6 @@ def build_services(settings: Settings) -> Services:
         meter=meter,
     )
     results = stores.watched(host.result_saved)
-    terminology = Terminology(terminology_entries(), load_presets(settings.presets_file))
     made = _result_parts(archive, shelf, stores, results, outbox)
     turns = made.turns
     meter.watch(lambda: _standing(host, results, cache))
@@ -162,7 +163,8 @@ def build_services(settings: Settings) -> Services:
         celery=celery,
         stores=stores,
         meter=meter,
-        terminology=terminology,
+        terminology=Terminology(terminology_entries(), load_presets(settings.presets_file)),
+        regions=Terminology(anatomic_regions()),
     )
 
 

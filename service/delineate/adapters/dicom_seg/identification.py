@@ -59,11 +59,14 @@ def _segment_description(number: int, segment: AcceptedSegment, model: ModelInfo
         algorithm_identification=None if segment.manual else _algorithm(model),
         tracking_uid=segment.tracking_uid,
         tracking_id=segment.tracking_id,
+        anatomic_regions=None if said.region is None else [_concept(said.region)],
         display_color=CIELabColor.from_rgb(*said.colour),
     )
-    if said.laterality is not None:
-        type_item = item.SegmentedPropertyTypeCodeSequence[0]
-        type_item.SegmentedPropertyTypeModifierCodeSequence = [_concept(said.laterality)]
+    of_type, of_region = said.lateralities
+    if of_type is not None:
+        item.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [_concept(of_type)]
+    if of_region is not None:
+        item.AnatomicRegionSequence[0].AnatomicRegionModifierSequence = [_concept(of_region)]
     item.SegmentDescription = _notice(model, manual=segment.manual)
     return item
 

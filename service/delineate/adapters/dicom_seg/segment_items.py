@@ -28,7 +28,9 @@ LATERALITY_CODES = frozenset(
 PALETTE = ((230, 60, 60), (60, 160, 80), (70, 110, 220), (220, 170, 50), (160, 80, 190), (60, 180, 190))
 """Colours for segments without a recommended one, in turn."""
 
-SITE = ("AnatomicRegionSequence", "PrimaryAnatomicStructureSequence")
+TYPE = ("SegmentedPropertyTypeCodeSequence", "SegmentedPropertyTypeModifierCodeSequence")
+REGION = ("AnatomicRegionSequence", "AnatomicRegionModifierSequence")
+"""Code sequences with the sequence of their modifiers."""
 ALGORITHM = ("SegmentAlgorithmType", "SegmentAlgorithmName", "SegmentationAlgorithmIdentificationSequence")
 MAX_SHORT_TEXT = 1024
 """Characters of a Short Text (PS3.5 6.2)."""
@@ -37,13 +39,13 @@ MAX_MEANING = 64
 
 def described(item: Dataset) -> SegmentDescription:
     """Return what an item says of its segment, as far as the domain can say it."""
-    types = item.get("SegmentedPropertyTypeCodeSequence") or []
-    modifiers = types[0].get("SegmentedPropertyTypeModifierCodeSequence") if types else None
+    sides = (m for of in (REGION, TYPE) for m in _modifiers(item, of) if _is_laterality(m))
     return SegmentDescription(
         label=_label(item),
         category=_first(item.get("SegmentedPropertyCategoryCodeSequence")),
-        type=_first(types),
-        laterality=_first(modifier for modifier in modifiers or [] if _is_laterality(modifier)),
+        type=_first(item.get("SegmentedPropertyTypeCodeSequence")),
+        region=_first(item.get("AnatomicRegionSequence")),
+        laterality=_first(sides),
         colour=_colour(item),
     )
 
@@ -70,29 +72,36 @@ def next_item(ours: Dataset, segment: AcceptedSegment) -> Dataset:
         item.SegmentLabel = ours.SegmentLabel
     if said.colour != before.colour:
         item.RecommendedDisplayCIELabValue = ours.RecommendedDisplayCIELabValue
-    if (said.category, said.type, said.laterality) != (before.category, before.type, before.laterality):
-        _take_codes(item, ours, same_type=said.type == before.type)
+    if said.codes != before.codes:
+        _take_codes(item, ours)
     if not segment.untouched:
         _take_algorithm(item, ours, segment)
     return item
 
 
-def _take_codes(item: Dataset, ours: Dataset, *, same_type: bool) -> None:
-    """Take our codes; modifiers of the type that are no laterality stay with their type, the site with its finding."""
-    types = item.get("SegmentedPropertyTypeCodeSequence") or []
-    modifiers = types[0].get("SegmentedPropertyTypeModifierCodeSequence") if types and same_type else None
-    kept = [modifier for modifier in modifiers or [] if not _is_laterality(modifier)]
+def _take_codes(item: Dataset, ours: Dataset) -> None:
+    """Take our codes; modifiers that are no laterality stay with the type, and the region, that they modify."""
     item.SegmentedPropertyCategoryCodeSequence = ours.SegmentedPropertyCategoryCodeSequence
-    item.SegmentedPropertyTypeCodeSequence = ours.SegmentedPropertyTypeCodeSequence
-    kind = item.SegmentedPropertyTypeCodeSequence[0]
-    if kept:
-        kind.SegmentedPropertyTypeModifierCodeSequence = [
-            *kept,
-            *(kind.get("SegmentedPropertyTypeModifierCodeSequence") or []),
-        ]
-    for keyword in SITE:
-        if keyword in item:
-            del item[keyword]
+    for of in (TYPE, REGION):
+        codes, modifiers = of
+        same = _first(item.get(codes)) == _first(ours.get(codes))
+        kept = [m for m in _modifiers(item, of) if same and not _is_laterality(m)]
+        taken = [*kept, *_modifiers(ours, of)]
+        if codes in item:
+            del item[codes]
+        if codes in ours:
+            item[codes] = ours[codes]
+            if taken:
+                setattr(item[codes][0], modifiers, taken)
+    if "PrimaryAnatomicStructureSequence" in item:  # of the finding as it was
+        del item.PrimaryAnatomicStructureSequence
+
+
+def _modifiers(item: Dataset, of: tuple[str, str]) -> list[Dataset]:
+    """Return the modifiers of a code sequence's first item."""
+    codes, modifiers = of
+    coded = item.get(codes) or []
+    return list(coded[0].get(modifiers) or []) if coded else []
 
 
 def _take_algorithm(item: Dataset, ours: Dataset, segment: AcceptedSegment) -> None:

@@ -61,9 +61,6 @@ PROCEDURES: Mapping[str, CodedConcept] = {
 OTHER_PROCEDURE = CodedConcept("363679005", "SCT", "Imaging procedure")
 """Of CID 100: the source's modality is known, not what the study was for."""
 
-ANATOMY = (("SCT", "91723000"), ("SCT", "123037004"), ("SCT", "85756007"))
-"""Segmentation categories of what is itself a place in the body: anatomical and body structures, and tissue."""
-
 
 def concept(code: domain.CodedConcept) -> CodedConcept:
     """Return a code of the domain's as highdicom has it."""

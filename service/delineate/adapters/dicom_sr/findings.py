@@ -8,7 +8,8 @@ from highdicom.sr import CodeContentItem, CodedConcept, FindingSite, Relationshi
 from pydicom import Dataset
 from pydicom.sr.codedict import codes
 
-from delineate.adapters.dicom_sr.concepts import ANATOMY, concept_of
+from delineate.adapters.dicom_sr.concepts import concept_of
+from delineate.domain.segment import ANATOMY
 
 
 @dataclass(frozen=True, slots=True, eq=False)

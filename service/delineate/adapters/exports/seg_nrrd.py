@@ -14,7 +14,7 @@ import numpy as np
 from delineate.adapters.exports.layers import Labels, layers_of
 from delineate.domain.geometry import VolumeGeometry
 from delineate.domain.ports import AcceptedSegment, ExportSource
-from delineate.domain.segment import CodedConcept
+from delineate.domain.segment import CodedConcept, SegmentDescription
 
 FILE = "segmentation.seg.nrrd"
 CATEGORY_CONTEXT = "Segmentation category and type - DICOM master list"
@@ -86,7 +86,7 @@ def _segment_lines(n: int, segment: AcceptedSegment, layer: int) -> list[str]:
     extent = " ".join(f"{start} {stop - 1}" for start, stop in reversed(segment.labelmap.region.box.bounds))
     tags = {
         "Segmentation.Status": "completed",
-        "TerminologyEntry": _terminology(said.category, said.type, said.laterality),
+        "TerminologyEntry": _terminology(said),
         "DICOM.TrackingUniqueIdentifier": segment.tracking_uid,
     }
     fields = {
@@ -103,9 +103,10 @@ def _segment_lines(n: int, segment: AcceptedSegment, layer: int) -> list[str]:
     return [f"Segment{n}_{key}:={_escaped(value)}" for key, value in fields.items()]
 
 
-def _terminology(category: CodedConcept | None, kind: CodedConcept | None, modifier: CodedConcept | None) -> str:
-    codes = "~".join(map(_code, (category, kind, modifier)))
-    return f"{CATEGORY_CONTEXT}~{codes}~{REGION_CONTEXT}~{NO_CODE}~{NO_CODE}"
+def _terminology(said: SegmentDescription) -> str:
+    of_type, of_region = said.lateralities
+    finding = "~".join(map(_code, (said.category, said.type, of_type)))
+    return f"{CATEGORY_CONTEXT}~{finding}~{REGION_CONTEXT}~{_code(said.region)}~{_code(of_region)}"
 
 
 def _code(concept: CodedConcept | None) -> str:
