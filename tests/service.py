@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 import httpx
 
 from delineate.client import Client
+from delineate.demo.processes import free_port
 
 START_TIMEOUT_S = 180.0
 
@@ -102,10 +102,3 @@ class ServiceProcess:
             except httpx.TransportError:
                 time.sleep(0.1)
         raise RuntimeError("the service did not start in time")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

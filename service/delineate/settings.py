@@ -104,6 +104,13 @@ class Settings(BaseSettings):
     """The same, of one user."""
     user_prompt_limit: int = Field(default=64, ge=1)
     """Prompts of one user that wait or run at once; one more is refused with 503 until others are done."""
+    export_dir: Path | None = None
+    """Folder of exports. With Redis, every ``delineate worker`` that has the same folder writes them, on a network
+    storage that carries locks also one on another machine; at least one has to. Without it, the folder ``exports`` in
+    ``DELINEATE_DATA_DIR``, and the service that was asked for an export writes it. Holds patient data."""
+    worker_metrics: str | None = Field(default=None, pattern=r"^\S+:\d{1,5}$")
+    """``HOST:PORT`` at which a ``delineate worker`` gives its metrics to Prometheus, to whoever asks: they are counts
+    and times, and name nobody."""
     session_retention_days: float = Field(default=30.0, gt=0)
     """Days after its last change that a session is purged from the journal, with its results."""
     body_limit_bytes: int = Field(default=16 * 1024 * 1024, ge=1024)

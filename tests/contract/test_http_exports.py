@@ -21,7 +21,9 @@ from tests.phantoms import PhantomSeries, make_series
 from tests.readers.acceptances import Mask, blob
 from tests.readers.by_position import position_masks
 from tests.readers.exports import contour_masks, itk_masks
+from tests.redis_server import RedisServer
 from tests.service import ServiceProcess
+from tests.worker import WorkerProcess
 
 from delineate.client import Client, ClientSession, ServiceError
 from delineate.demo.orthanc import OrthancServer
@@ -151,6 +153,44 @@ def test_kill_9_in_the_middle_leaves_no_half_file_and_the_export_is_completed(
         assert {path.name for path in folder.iterdir()} == {"export.json", "content.json", "export.zip"}
     finally:
         process.stop()
+
+
+def test_a_worker_on_another_machine_completes_what_a_killed_one_began(
+    orthanc: OrthancServer, redis: RedisServer, tiny_model: Path, tmp_path: Path
+) -> None:
+    series = make_series(shape=(60, 160, 160))
+    store_series(orthanc, series)
+    shared = tmp_path / "shared"
+    settings = {"DELINEATE_REDIS_URL": redis.url, "DELINEATE_EXPORT_DIR": str(shared)}
+    (tmp_path / "elsewhere").mkdir()
+    service, elsewhere = (
+        tiny_service_in(folder, orthanc, tiny_model, **settings) for folder in (tmp_path, tmp_path / "elsewhere")
+    )
+    worker, other = WorkerProcess(service), WorkerProcess(elsewhere)
+    service.start()
+    try:
+        worker.start()
+        with service.connect() as client:
+            session = drawn(client, series, [blob((60, 160, 160), (0.5, 0.5, 0.5), 0.4)])
+            export = session.export(ALL)
+            seen = until_begun(client, export["id"])
+            worker.kill()
+            assert 0 < seen["done"] < seen["total"], "it was killed in the middle"
+            assert not (shared / export["id"] / "export.zip").exists()
+            other.start()
+            done = client.wait_for_export(export["id"])
+            files = fetched(client, export["id"], tmp_path)
+        assert [one["state"] for one in done["formats"]] == ["done"] * len(ALL)
+        assert set(itk_masks(files / "nifti/labelmap.nii.gz", series)) == {1}
+        assert {path.name for path in (shared / export["id"]).iterdir()} == {
+            "export.json",
+            "content.json",
+            "export.zip",
+        }
+    finally:
+        other.stop()
+        worker.stop()
+        service.stop()
 
 
 def until_begun(client: Client, export_id: str) -> dict[str, Any]:

@@ -10,19 +10,21 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from tests.archive_tools import store_instances, store_series
 from tests.conftest import tiny_service_in
 from tests.link import Link
 from tests.phantoms import PhantomSeries, make_series
 from tests.redis_server import RedisServer
-from tests.service import ServiceProcess, free_port
+from tests.service import ServiceProcess
 from tests.worker import WorkerProcess
 from typer.testing import CliRunner
 
 from delineate.cli.main import app
 from delineate.client import Client, ServiceError
 from delineate.demo.orthanc import OrthancServer
+from delineate.demo.processes import free_port
 
 LONGEST_S = 90.0
 SLOW = 5e5
@@ -160,6 +162,7 @@ def shared(
         "DELINEATE_REDIS_URL": redis_process.url,
         "DELINEATE_MACHINE": "machine-of-the-test",
         "DELINEATE_PRELOAD_HERE": "false",
+        "DELINEATE_WORKER_METRICS": f"127.0.0.1:{free_port()}",
     }
     service = tiny_service_in(tmp_path_factory.mktemp("shared"), orthanc, tiny_model, **settings)
     service.archive_url = f"http://127.0.0.1:{link.port}/dicom-web"
@@ -200,6 +203,8 @@ def test_a_worker_killed_in_the_middle_leaves_no_half_volume(
     worker.start()  # goes on with what had not ended, without anyone asking
     with shared.connect() as client:
         assert until_ready(client, series)["done"] == 24
+        metrics = httpx.get(f"http://{shared.environment['DELINEATE_WORKER_METRICS']}/metrics").text
+        assert 'delineate_preload_seconds_count{outcome="ready"} 1.0' in metrics
         assert not list((cache_of(shared) / "writing").iterdir())
         session = client.open_session(series.study_uid, series.series_uid)
         assert session.info["progress"] == {"done": 24, "total": 24, "bytes": 0}

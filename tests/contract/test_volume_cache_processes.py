@@ -15,8 +15,8 @@ from tests.cache_cases import NBYTES, Fill, bytes_below, plan_of, voxels_of
 from tests.cache_process import CacheProcess, cache_processes
 
 from delineate.adapters.volume_cache import FileVolumeCache
-from delineate.adapters.volume_cache.locks import shared, try_exclusive
 from delineate.domain.errors import CacheDiskFailed, CacheFull
+from delineate.file_locks import shared, try_exclusive
 
 BUDGET = 10 * (NBYTES + 2048)
 KILLS = 6

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.fakes import FakeSegmenter
 
-from delineate.adapters.export_files import ExportFiles
+from delineate.adapters.export_files import ABANDONED_S, ExportFiles
 from delineate.domain.errors import ExportNotFound
 from delineate.domain.export import Export, ExportedFormat
-from delineate.usecases.export_segments import EXPORT_RETENTION_S, Exports
+from delineate.usecases.export_rounds import EXPORT_RETENTION_S, SENT_AGAIN_S, ExportRounds
 
 EXPORT = Export("1.2~ab", "1.2~cd", "ada", "1.1", "1.2", 5.0, (ExportedFormat("stl"), ExportedFormat("csv")))
 
@@ -54,6 +55,11 @@ def test_what_a_killed_request_left_is_swept_away(store: ExportFiles, tmp_path: 
     store.save(EXPORT)
     store.write_content("1.2~ee", b"content")
     store.sweep()
+    assert len(list((tmp_path / "exports").iterdir())) == 2  # it may be under way
+    long_ago = time.time() - ABANDONED_S - 1
+    for folder in (tmp_path / "exports").iterdir():
+        os.utime(folder, (long_ago, long_ago))
+    store.sweep()
     assert [path.name for path in (tmp_path / "exports").iterdir()] == [EXPORT.id]
     store.purge(EXPORT.id)
     with pytest.raises(ExportNotFound):
@@ -71,10 +77,42 @@ def test_exports_past_their_time_are_forgotten(store: ExportFiles) -> None:
     late = replace(EXPORT, id="1.2~ff", created_at=EXPORT.created_at + 10)
     store.save(late)
     now = late.created_at + EXPORT_RETENTION_S
-    Exports(store, FakeQueue(), FakeSegmenter(), lambda: now).purge_expired()
+    queue = FakeQueue()
+    ExportRounds(store, queue, lambda: now).purge_expired()
     assert list(store.all()) == [late]
+    assert queue.sent == []
+
+
+def test_what_is_not_finished_is_sent_again_but_not_at_once(store: ExportFiles) -> None:
+    now = EXPORT.created_at
+    queue = FakeQueue()
+    rounds = ExportRounds(store, queue, lambda: now)
+    store.save(EXPORT)
+    store.save(replace(EXPORT, id="1.2~ff", state="done"))
+    for seconds, sent in ((0.0, 0), (SENT_AGAIN_S, 1), (1.0, 1), (SENT_AGAIN_S, 2)):
+        now += seconds
+        rounds.rescan()
+        assert queue.sent == [EXPORT.id] * sent
+    ExportRounds(store, queue, lambda: now).resume()
+    assert queue.sent == [EXPORT.id] * 3
+
+
+def test_one_writes_and_another_may_when_the_first_has_ended(store: ExportFiles) -> None:
+    store.save(EXPORT)
+    with store.claim(EXPORT.id) as first:
+        with store.claim(EXPORT.id) as second:
+            assert (first, second) == (True, False)
+        with store.claim(EXPORT.id) as third:
+            assert not third
+    with store.claim(EXPORT.id) as again:
+        assert again
+    with store.claim("1.2~00") as gone:
+        assert not gone
 
 
 class FakeQueue:
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
     def send(self, export_id: str) -> None:
-        raise AssertionError(f"{export_id} was to be written again")
+        self.sent.append(export_id)

@@ -1,12 +1,13 @@
-"""Celery as the queue of exports: a message only wakes the worker, the export store is the truth.
-
-An export's files lie on the disk of the process that was asked for it. So its queue is in memory, for a worker of the
-same process, whatever the broker of results is.
-"""
+"""Celery as the queue of exports: a message only wakes the worker, the export store is the truth."""
 
 from __future__ import annotations
 
+import logging
+
 from celery import Celery
+from kombu.exceptions import OperationalError
+
+log = logging.getLogger(__name__)
 
 WRITE_EXPORT = "delineate.write_export"
 EXPORTS_QUEUE = "delineate.exports"
@@ -20,4 +21,7 @@ class CeleryExportQueue:
 
     def send(self, export_id: str) -> None:
         """Have an export written after those before it."""
-        self._app.send_task(WRITE_EXPORT, args=[export_id], queue=EXPORTS_QUEUE)
+        try:
+            self._app.send_task(WRITE_EXPORT, args=[export_id], queue=EXPORTS_QUEUE)
+        except OperationalError as error:  # who goes round sends it again (usecases/export_rounds.py)
+            log.warning("export not announced", extra={"export": export_id, "reason": str(error)})

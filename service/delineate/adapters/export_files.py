@@ -1,25 +1,34 @@
-"""Exports in a folder: one for each, with its state and, once all of it is written, its ZIP file."""
+"""Exports in a folder: one for each, with its state and, once all of it is written, its ZIP file.
+
+Several processes may share the folder, also over a network where that carries locks (NFS does).
+"""
 
 from __future__ import annotations
 
 import json
 import re
 import shutil
+import time
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from delineate.domain.errors import ExportNotFound
 from delineate.domain.export import Export, export_from_json, export_to_json
 from delineate.durable_files import NEW, publish, write_whole
+from delineate.file_locks import try_exclusive
 
-STATE, CONTENT, WORK, FILE = "export.json", "content.json", "work", "export.zip"
+STATE, CONTENT, WORK, FILE, LOCK = "export.json", "content.json", "work", "export.zip", "lock"
+ABANDONED_S = 3600.0
+"""A folder without a state is of a request that was killed, not of one under way, when it is so old."""
 COMPRESSED = (".gz", ".nrrd")
 """Endings of files that compressing makes no smaller."""
 COMPRESSION = 1
 
 
 class ExportFiles:
-    """The exports of this machine (domain.export.ExportStore).
+    """The exports of a folder (domain.export.ExportStore).
 
     Parameters
     ----------
@@ -44,9 +53,10 @@ class ExportFiles:
         return sorted((export_from_json(json.loads(path.read_bytes())) for path in states), key=lambda e: e.created_at)
 
     def sweep(self) -> None:
-        """Forget what is left of exports that were killed while they were asked for. Not while one is asked for."""
+        """Forget what is left of exports that were killed while they were asked for, an hour ago or earlier."""
+        before = time.time() - ABANDONED_S
         for folder in self._folder.iterdir() if self._folder.exists() else ():
-            if not (folder / STATE).exists():
+            if not (folder / STATE).exists() and folder.stat().st_mtime < before:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def write_content(self, export_id: str, content: bytes) -> None:
@@ -56,6 +66,18 @@ class ExportFiles:
     def read_content(self, export_id: str) -> bytes:
         """Return what an export is made from; ExportNotFound if there is nothing."""
         return self._read(export_id, CONTENT)
+
+    @contextmanager
+    def claim(self, export_id: str) -> Iterator[bool]:
+        """Hold the right to write an export; False while another has it. It ends with its holder, however that ends."""
+        path = self._of(export_id) / LOCK
+        held = try_exclusive(path)
+        try:
+            yield held is not None
+        finally:
+            if held is not None:
+                path.unlink(missing_ok=True)
+                held.release()
 
     def workspace(self, export_id: str) -> Path:
         """Return an empty folder to write an export's files into; what was there is forgotten."""

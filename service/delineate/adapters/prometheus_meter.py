@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+    start_http_server,
+)
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
@@ -100,6 +107,23 @@ class PrometheusMeter:
     def watch(self, standing: Callable[[], Standing]) -> None:
         """Report how things stand with every exposition."""
         self._registry.register(_Gauges(standing))
+
+    def serve(self, host: str, port: int) -> Callable[[], None]:
+        """Give all metrics over HTTP, in a thread of its own; return what ends that.
+
+        Raises
+        ------
+        OSError
+            If that address cannot be taken.
+        """
+        server, thread = start_http_server(port, host, self._registry)
+
+        def close() -> None:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+        return close
 
     def exposition(self) -> bytes:
         """Return all metrics in Prometheus' text format."""

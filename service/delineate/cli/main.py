@@ -57,7 +57,7 @@ def serve() -> None:
 
 @app.command()
 def worker() -> None:
-    """Preload and store for the services of this machine, over Redis; settings as for serve (docs/settings.md)."""
+    """Preload, store and export for services, over Redis; settings as for serve (docs/settings.md)."""
     from delineate.domain.errors import DelineateError
     from delineate.observability import configure_logging
     from delineate.settings import SettingsError, load_settings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -77,7 +78,7 @@ def export_from_json(data: Mapping[str, Any]) -> Export:
 
 
 class ExportStore(Protocol):
-    """The exports of this machine: their state, what they are made from, and their files."""
+    """Exports, of one process or of several: their state, what they are made from, and their files."""
 
     def save(self, export: Export) -> None:
         """Write an export's state; durable on return."""
@@ -89,13 +90,16 @@ class ExportStore(Protocol):
         """Return every export, oldest first."""
 
     def sweep(self) -> None:
-        """Forget what is left of exports that were killed while they were asked for. Not while one is asked for."""
+        """Forget what is left of exports that were killed while they were asked for, an hour ago or earlier."""
 
     def write_content(self, export_id: str, content: bytes) -> None:
         """Keep what an export is made from; durable on return."""
 
     def read_content(self, export_id: str) -> bytes:
         """Return what an export is made from; ExportNotFound if there is nothing."""
+
+    def claim(self, export_id: str) -> AbstractContextManager[bool]:
+        """Hold the right to write an export; False while another has it. It ends with its holder, however that ends."""
 
     def workspace(self, export_id: str) -> Path:
         """Return an empty folder to write an export's files into; what was there is forgotten."""

@@ -1,4 +1,4 @@
-"""What comes round: results that nobody advances, sessions and exports past retention, sessions that nobody uses."""
+"""What comes round: results and exports that nobody works on, what is past retention, sessions that nobody uses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import threading
 from delineate.domain.errors import DelineateError, ResultNotFound
 from delineate.domain.ports import ResultStore
 from delineate.domain.session import Session
-from delineate.usecases.export_segments import Exports
+from delineate.usecases.export_rounds import ExportRounds
 from delineate.usecases.host import SessionHost
 from delineate.usecases.result_turns import ResultTurns
 
@@ -31,7 +31,7 @@ class Caretaker:
     retention_s
         How long after its last change a session is kept, with its results.
     exports
-        Whose retention it sees to.
+        Which it goes round for as well.
     round_s
         Between two rounds; varied by a quarter, so that several processes do not go round together.
     """
@@ -43,7 +43,7 @@ class Caretaker:
         turns: ResultTurns,
         *,
         retention_s: float,
-        exports: Exports | None = None,
+        exports: ExportRounds | None = None,
         round_s: float = ROUND_S,
     ) -> None:
         self._host = host
@@ -96,6 +96,8 @@ class Caretaker:
             try:
                 self._turns.rescan()
                 self._host.rest(REST_S)
+                if self._exports is not None:
+                    self._exports.rescan()
                 if rounds % ROUNDS_PER_PURGE == 0:
                     self.purge_expired()
                     if self._exports is not None:

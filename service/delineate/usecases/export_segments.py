@@ -6,27 +6,17 @@ import contextlib
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from delineate.domain.errors import ExportNotFound, ExportNotReady, NotPermitted
 from delineate.domain.export import FORMATS, Export, ExportedFormat, ExportStore
 from delineate.domain.ports import Segmenter
+from delineate.usecases.export_rounds import ExportQueue
 from delineate.usecases.frozen import chosen_segments, freeze
 from delineate.usecases.live import LiveSession
 
-EXPORT_RETENTION_S = 7 * 86_400.0
-"""How long an export is kept after it was asked for."""
-
-
-class ExportQueue(Protocol):
-    """Wakes whoever writes exports; the export store is the truth and is rescanned at start."""
-
-    def send(self, export_id: str) -> None:
-        """Have an export written after those before it."""
-
 
 class Exports:
-    """The exports of this process's users."""
+    """The exports that users of this process ask for."""
 
     def __init__(
         self, store: ExportStore, queue: ExportQueue, segmenter: Segmenter, clock: Callable[[], float] = time.time
@@ -35,21 +25,6 @@ class Exports:
         self._queue = queue
         self._segmenter = segmenter
         self._clock = clock
-
-    def resume(self) -> None:
-        """After a restart: forget exports past their time, and begin again with those that were not finished."""
-        self._store.sweep()
-        self.purge_expired()
-        for export in self._store.all():
-            if not export.is_finished:
-                self._queue.send(export.id)
-
-    def purge_expired(self) -> None:
-        """Forget exports past their time."""
-        before = self._clock() - EXPORT_RETENTION_S
-        for export in self._store.all():
-            if export.created_at < before:
-                self._store.purge(export.id)
 
     def request(self, live: LiveSession, formats: Sequence[str], numbers: Sequence[int] | None, *, key: str) -> Export:
         """Freeze the segments as they are now and have them written in those formats; the same key is the same export.

@@ -47,14 +47,22 @@ class ExportWriter:
         self._exporters = exporters
 
     def run(self, export_id: str) -> None:
-        """Write an export from its beginning to its end, unless it is finished or was deleted."""
+        """Write an export from its beginning to its end, unless it is finished, was deleted, or another writes it."""
         try:
-            export = self._store.load(export_id)
-            if export.is_finished:
-                return
-            self._finish(self._write(replace(export, state="running")))
+            with self._store.claim(export_id) as mine:
+                if mine:
+                    self._run(export_id)
         except ExportNotFound:
             log.info("export is gone", extra={"export": export_id})
+
+    def _run(self, export_id: str) -> None:
+        export = self._store.load(export_id)
+        if export.is_finished:
+            return
+        try:
+            self._finish(self._write(replace(export, state="running")))
+        except ExportNotFound:
+            raise
         except Exception as error:
             if not isinstance(error, DelineateError):
                 log.exception("export failed", extra={"export": export_id})

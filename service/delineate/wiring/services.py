@@ -38,7 +38,7 @@ from delineate.usecases.store_result import ResultPipeline
 from delineate.usecases.stored_segmentations import StoredSegmentations
 from delineate.usecases.volumes import VolumeShelf
 from delineate.wiring.archive import archive_of
-from delineate.wiring.exporting import Exporting, open_exports
+from delineate.wiring.exporting import Exporting, ExportSources, are_shared, open_exports
 from delineate.wiring.preloading import Preloading, open_preloading, volume_cache
 from delineate.wiring.presets import load_presets
 from delineate.wiring.segmenter import segmenter_of
@@ -60,6 +60,8 @@ class Services:
     versions: SegmentationVersions
     recorder: Recorder
     exporting: Exporting
+    exports: Exports
+    """Segments as files of other formats."""
     preloading: Preloading
     results: ResultStore
     outbox: Outbox
@@ -78,11 +80,6 @@ class Services:
     def preloads(self) -> Preloads:
         """Series that are read ahead."""
         return self.preloading.preloads
-
-    @property
-    def exports(self) -> Exports:
-        """Segments as files of other formats."""
-        return self.exporting.exports
 
     def resume(self) -> None:
         """Go on with every session and result of the journal; one that several processes share is read on demand."""
@@ -143,7 +140,8 @@ def build_services(settings: Settings) -> Services:
     turns = made.turns
     meter.watch(lambda: _standing(host, results, cache))
     retention_s = settings.session_retention_days * SECONDS_PER_DAY
-    exporting = open_exports(settings, archive, shelf, segmenter, made.accepted, made.recorder)
+    sources = ExportSources(archive, shelf, made.accepted, made.recorder)
+    exporting = open_exports(settings, sources, here=not are_shared(settings))
     return Services(
         settings=settings,
         archive=archive,
@@ -154,12 +152,13 @@ def build_services(settings: Settings) -> Services:
         versions=made.versions,
         recorder=made.recorder,
         exporting=exporting,
+        exports=exporting.asked_for(segmenter),
         preloading=preloading,
         results=results,
         outbox=outbox,
         pipeline=made.pipeline,
         turns=turns,
-        caretaker=Caretaker(host, results, turns, retention_s=retention_s, exports=exporting.exports),
+        caretaker=Caretaker(host, results, turns, retention_s=retention_s, exports=exporting.rounds),
         celery=celery,
         stores=stores,
         meter=meter,
@@ -173,13 +172,24 @@ class WorkerServices:
     """The parts of a ``delineate worker``."""
 
     preloading: Preloading
+    exporting: Exporting | None
+    """None: the processes that are asked for exports write them."""
     turns: ResultTurns
     celery: Celery
     stores: Stores
+    meter: PrometheusMeter
+
+    def start(self) -> None:
+        """Begin to take work."""
+        self.preloading.start()
+        if self.exporting is not None:
+            self.exporting.start()
 
     def close(self) -> None:
         """Stop what runs."""
         self.preloading.close()
+        if self.exporting is not None:
+            self.exporting.close()
         self.stores.close()
 
 
@@ -190,9 +200,12 @@ def build_worker(settings: Settings) -> WorkerServices:
     prepared = PreparedVolumes(settings.threads, cache.derived)
     stores = open_stores(settings)
     celery = make_celery(stores.broker_url)
-    preloading = open_preloading(settings, archive, DicomSeriesReader(), cache, prepared.get, here=True)
+    meter = PrometheusMeter()
+    preloading = open_preloading(settings, archive, DicomSeriesReader(), cache, prepared.get, meter, here=True)
     made = _result_parts(archive, preloading.shelf, stores, stores.store, CeleryOutbox(celery))
-    return WorkerServices(preloading, made.turns, celery, stores)
+    sources = ExportSources(archive, preloading.shelf, made.accepted, made.recorder)
+    exporting = open_exports(settings, sources, here=True) if are_shared(settings) else None
+    return WorkerServices(preloading, exporting, made.turns, celery, stores, meter)
 
 
 @dataclass(frozen=True, slots=True)

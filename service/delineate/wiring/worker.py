@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from contextlib import ExitStack
 
 from delineate.adapters.celery_app import ADVANCE_RESULT, InProcessWorker
 from delineate.settings import Settings, SettingsError
@@ -19,12 +20,14 @@ def worker_of(services: Services | WorkerServices) -> InProcessWorker:
 
 
 def run_worker(settings: Settings) -> None:
-    """Preload series of this machine, and store accepted results of any, until SIGTERM or SIGINT.
+    """Preload series of this machine, store accepted results of any, and write exports, until SIGTERM or SIGINT.
 
     Raises
     ------
     SettingsError
         If there is no Redis: then ``delineate serve`` does all of that.
+    OSError
+        If the address of the metrics cannot be taken.
     """
     if settings.redis_url is None:
         raise SettingsError(
@@ -35,10 +38,14 @@ def run_worker(settings: Settings) -> None:
     for wanted in (signal.SIGTERM, signal.SIGINT):
         signal.signal(wanted, lambda *_: ended.set())
     services = build_worker(settings)
-    results = worker_of(services)
-    results.start()
-    services.preloading.start()
-    log.info("worker started")
-    ended.wait()
-    results.stop()
-    services.close()
+    with ExitStack() as stack:
+        if settings.worker_metrics is not None:
+            host, _, port = settings.worker_metrics.rpartition(":")
+            stack.callback(services.meter.serve(host, int(port)))
+        stack.callback(services.close)
+        results = worker_of(services)
+        stack.callback(results.stop)
+        results.start()
+        services.start()
+        log.info("worker started")
+        ended.wait()

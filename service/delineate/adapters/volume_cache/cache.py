@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from delineate.adapters.volume_cache.entry import Entry
 from delineate.adapters.volume_cache.files import allocate, map_to_write, written_behind
-from delineate.adapters.volume_cache.locks import HeldLock, exclusive, nothing
 from delineate.adapters.volume_cache.manifest import ArraySpec, DamagedEntryError, Manifest
 from delineate.adapters.volume_cache.names import VOXELS, check_derived, plan_key
 from delineate.adapters.volume_cache.room import Room, disk_faults_worded
@@ -23,6 +22,7 @@ from delineate.domain.errors import CacheError
 from delineate.domain.ports import CacheUsage, FillVoxels, WhileWaiting
 from delineate.domain.volume import Volume, VolumePlan
 from delineate.durable_files import sync
+from delineate.file_locks import HeldLock, exclusive, nothing
 
 _log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy.typing as npt
 
 from delineate.adapters.volume_cache.files import bytes_in, map_to_read
-from delineate.adapters.volume_cache.locks import HeldLock, shared, try_exclusive
 from delineate.adapters.volume_cache.manifest import ArraySpec, DamagedEntryError, Manifest
 from delineate.durable_files import write_whole
+from delineate.file_locks import HeldLock, shared, try_exclusive
 
 MANIFEST = "manifest"
 IN_USE = "in-use"

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from delineate.adapters.volume_cache.locks import POLL_S, nothing
 from delineate.adapters.volume_cache.names import VOXELS, check_derived, plan_key
 from delineate.domain.ports import CacheUsage, FillVoxels, WhileWaiting
 from delineate.domain.volume import Volume, VolumePlan
+from delineate.file_locks import POLL_S, nothing
 
 Key = tuple[str, str]
 """Fingerprint of the plan, name of the array."""

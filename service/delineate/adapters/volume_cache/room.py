@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from delineate.adapters.volume_cache.entry import Entry
-from delineate.adapters.volume_cache.locks import HeldLock, exclusive
 from delineate.adapters.volume_cache.manifest import DamagedEntryError
 from delineate.domain.errors import CacheDiskFailed, CacheFull
 from delineate.durable_files import NEW
+from delineate.file_locks import HeldLock, exclusive
 
 _log = logging.getLogger(__name__)
 
