@@ -12,11 +12,13 @@ from typing import Any
 import pydicom
 import pytest
 from pydicom import Dataset
-from tests.archive_tools import instances_of, store_series
+from tests.archive_tools import instances_of, store_instances, store_series
 from tests.conftest import tiny_service_in
 from tests.contract.test_http_accept import state_of
 from tests.phantoms import PhantomSeries, make_series
 from tests.readers.acceptances import blob
+from tests.readers.foreign_segs import as_bytes as foreign_bytes
+from tests.readers.foreign_segs import foreign_seg
 from tests.readers.reports import groups_of, name_of, numbers_by_segment
 from tests.readers.tools import dcentvfy_errors, dciodvfy_errors
 from tests.service import ServiceProcess
@@ -149,6 +151,45 @@ def test_the_next_version_s_report_names_the_one_before(
         assert after["sop_instance_uid"] == document_of(second["sop_instance_uid"], after["kind"]).sop_instance_uid
     assert len(stored) == 4
     assert all(dciodvfy_errors(as_bytes(document)) == [] for document in stored.values())
+
+
+def test_who_worked_on_a_segment_is_named_through_all_versions(
+    process: ServiceProcess, orthanc: OrthancServer, series: PhantomSeries
+) -> None:
+    """Of one by somebody else, the first segment is changed in the second version, the second one in the third."""
+
+    def by_jane(seg: Dataset) -> None:
+        seg.ContentCreatorName = "Doe^Jane=土^井"
+
+    masks = [blob(SHAPE, (0.5, 0.3 + 0.2 * n, 0.5), 0.15) for n in range(3)]
+    foreign = foreign_seg(series, masks, change=by_jane)
+    store_instances(orthanc, [foreign_bytes(foreign)])
+    expected = [["Doe^Jane", "Local^User"], ["Doe^Jane"], ["Doe^Jane"]]
+    uid = foreign.SOPInstanceUID
+    with process.connect() as client:
+        for number in (1, 2):
+            session = client.open_session(series.study_uid, series.series_uid, segmentation_sop_instance_uid=uid)
+            session.set_labelmap(number, ~masks[number - 1])
+            result = client.wait_for_result(session.accept()["id"])
+            expected[number - 1] = ["Doe^Jane", "Local^User"]
+            uid = result["sop_instance_uid"]
+            report = documents(orthanc, series)[document_of(uid, "measurements").sop_instance_uid]
+            assert dciodvfy_errors(as_bytes(report)) == []
+            assert [people(report, str(n)) for n in (1, 2, 3)] == expected
+            assert people(report, None) == ["Local^User"]
+
+
+def people(report: Dataset, segment: str | None) -> list[str]:
+    """Return the observers of a segment's volumetric group, or of the document as a whole."""
+    item = report
+    if segment is not None:
+        (item,) = (g for g in groups_of(report, "1411") if str(referenced_segment(g)) == segment)
+    return [str(i.PersonName) for i in item.ContentSequence if i.ValueType == "PNAME"]
+
+
+def referenced_segment(group: Dataset) -> int:
+    (reference,) = (i.ReferencedSOPSequence[0] for i in group.ContentSequence if "ReferencedSOPSequence" in i)
+    return int(reference.get("ReferencedSegmentNumber", 0))
 
 
 def refuse_reports(archive: Tampering) -> Callable[[], None]:

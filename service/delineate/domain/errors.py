@@ -514,8 +514,8 @@ class SessionOwnedElsewhere(SessionError):
     @property
     def detail(self) -> str:  # noqa: D102
         return (
-            f"Another process of the service works on session {self.session}, which is as that one left it. Send the "
-            "same request again: it will reach that process, or this one once that one is gone."
+            f"Another process of the service works on session {self.session}, and is busy or was just stopped. Nothing "
+            "is lost. Send the same request again: it will reach that process, or this one once that one is gone."
         )
 
 

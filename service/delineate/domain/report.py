@@ -23,7 +23,7 @@ class ReportedSegment:
     """Segment Number in the SEG."""
     measurements: Measurements
     authors: tuple[str, ...] = ()
-    """Names of the users who worked on it; empty: the SEG's creator alone."""
+    """Names of those who worked on it, as PN (PS3.5 6.2) or as users write them; empty if that is not known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +65,9 @@ class ReportCodec(Protocol):
 
     def encode_prompts(self, record: PromptRecord) -> bytes:
         """Return the record as a Part 10 file."""
+
+    def authors(self, document: bytes) -> Mapping[int, tuple[str, ...]]:
+        """Return whom a report of measurements names for each segment, by Segment Number of its segmentation."""
 
     def compare(self, sent: bytes, received: bytes) -> StoredDifference:
         """Compare identifiers, states and content; StoredDifferently if they are not equal."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from delineate.domain.errors import SeriesChanged, SeriesNotFound
-from delineate.domain.ports import Acceptance, Archive, ResultStore, StoredDifference
+from delineate.domain.ports import Acceptance, AcceptedSegment, Archive, ResultStore, StoredDifference, VersionReader
 from delineate.domain.report import MeasurementReport, PromptRecord, ReportCodec, ReportedSegment
 from delineate.domain.result import DocumentKind, Result, ResultDocument, document_of
 from delineate.domain.segmentation import InstanceReference
@@ -16,12 +16,18 @@ class ResultReports:
     """Brings the documents of results into the archive; safe to call again at any time, after any crash."""
 
     def __init__(
-        self, archive: Archive, measuring: AcceptedMeasuring, codec: ReportCodec, results: ResultStore
+        self,
+        archive: Archive,
+        measuring: AcceptedMeasuring,
+        codec: ReportCodec,
+        results: ResultStore,
+        versions: VersionReader,
     ) -> None:
         self._archive = archive
         self._measuring = measuring
         self._codec = codec
         self._results = results
+        self._versions = versions
 
     def store(
         self, result: Result, document: ResultDocument, acceptance: Callable[[], Acceptance], segmentation: bytes
@@ -71,18 +77,39 @@ class ResultReports:
                 )
             )
         measured = self._measuring.measure(acceptance)
-        found = [(n, segment.measurements) for n, segment in enumerate(measured.segments, 1)]
+        known = self._authors_before(acceptance, before)
+        found = zip(acceptance.segments, measured.segments, strict=True)
         return self._codec.encode(
             MeasurementReport(
                 segmentation=segmentation,
                 plan=acceptance.plan,
                 scale=measured.scale,
-                segments=tuple(ReportedSegment(n, one) for n, one in found if one is not None),
+                segments=tuple(
+                    ReportedSegment(n, measured.measurements, authors_of(segment, acceptance.creator, known))
+                    for n, (segment, measured) in enumerate(found, 1)
+                    if measured.measurements is not None
+                ),
                 series_instance_uid=document.series_instance_uid,
                 sop_instance_uid=document.sop_instance_uid,
                 predecessors=before,
             )
         )
+
+    def _authors_before(
+        self, acceptance: Acceptance, reports: tuple[InstanceReference, ...]
+    ) -> Mapping[int, tuple[str, ...]]:
+        """Return who worked on the segments of the version before, by Segment Number: its report, else it, says so."""
+        study, predecessor = acceptance.plan.study_instance_uid, acceptance.predecessor
+        if predecessor is None:
+            return {}
+        if reports:
+            (report,) = reports
+            document = self._archive.instance(study, report.series_instance_uid, report.sop_instance_uid)
+            return self._codec.authors(document)
+        headers = self._archive.headers(study, predecessor.series_instance_uid)
+        versions = [self._versions.version(header) for header in headers]
+        said = [v.creator for v in versions if v.reference.sop_instance_uid == predecessor.sop_instance_uid]
+        return dict.fromkeys((s.origin.number for s in acceptance.segments if s.origin), tuple(filter(None, said)))
 
     def _predecessors(self, acceptance: Acceptance, kind: DocumentKind) -> tuple[InstanceReference, ...]:
         """Return the same document of the version before, if the archive has it."""
@@ -91,3 +118,9 @@ class ResultReports:
         document = document_of(acceptance.predecessor.sop_instance_uid, kind)
         found = self._archive.find_instance(acceptance.plan.study_instance_uid, document.sop_instance_uid)
         return () if found is None else (found,)
+
+
+def authors_of(segment: AcceptedSegment, user: str, before: Mapping[int, tuple[str, ...]]) -> tuple[str, ...]:
+    """Return who worked on a segment: those of the version before, and the user unless it was left untouched."""
+    earlier = before.get(segment.origin.number, ()) if segment.origin is not None else ()
+    return earlier if segment.untouched else (*earlier, user)

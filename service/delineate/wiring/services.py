@@ -226,7 +226,7 @@ def _result_parts(
     versions = SegmentationVersions(archive, DicomVersionReader(), results)
     recorder = Recorder(stores.store, results, software_versions())
     accepted = AcceptedMeasuring(measuring, shelf)
-    reports = ResultReports(archive, accepted, DicomSrCodec(), results)
+    reports = ResultReports(archive, accepted, DicomSrCodec(), results, DicomVersionReader())
     pipeline = ResultPipeline(
         archive, DicomSegCodec(), results, outbox, reports=reports, versions=versions, recorder=recorder
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from delineate.adapters.dicom_sr.authors import authors_of
 from delineate.adapters.dicom_sr.compare import compare_documents
 from delineate.adapters.dicom_sr.measurement_report import encode_report
 from delineate.adapters.dicom_sr.prompt_record import encode_record
@@ -27,6 +30,10 @@ class DicomSrCodec:
     def encode_prompts(self, record: PromptRecord) -> bytes:
         """Return a Comprehensive 3D SR with a measurement group (TID 1501) for each prompt."""
         return encode_record(record)
+
+    def authors(self, document: bytes) -> Mapping[int, tuple[str, ...]]:
+        """Return whom a report names for each segment, by Segment Number: its group's observers, else its own."""
+        return authors_of(document)
 
     def compare(self, sent: bytes, received: bytes) -> StoredDifference:
         """Tell how the archive's document differs from the one sent.

@@ -25,6 +25,7 @@ from pydicom.sr.codedict import codes
 
 from delineate import __version__
 from delineate.adapters.dicom_sr import concepts
+from delineate.adapters.dicom_sr.authors import observers
 from delineate.adapters.dicom_sr.concepts import concept, intensity, percentile
 from delineate.adapters.dicom_sr.document import (
     CHARACTER_SET,
@@ -34,7 +35,6 @@ from delineate.adapters.dicom_sr.document import (
     finished,
     notice,
     observation_context,
-    person,
     series_description,
 )
 from delineate.adapters.dicom_sr.findings import Finding
@@ -82,7 +82,7 @@ def _groups(segment: ReportedSegment, report: MeasurementReport, segmentation: S
     for group in (_in_space(segment, report, segmentation, finding), _in_plane(segment, report, segmentation, finding)):
         finding.add_laterality(group[0])
         content = group[0].ContentSequence
-        for item in reversed([item for name in segment.authors for item in person(name)]):
+        for item in reversed(observers(segment.authors, segmentation)):
             content.insert(len(finding.tracking), item)
         if report.scale.note:
             content.append(comment(report.scale.note))
