@@ -89,6 +89,6 @@ def test_the_commands_reach_every_kind_of_entry() -> None:
         kinds.update(entry.kind for entry in world.journal.read(name))
 
     collect()
-    unused = {"load_failed", "accepted", "segmentation_opened"}
+    unused = {"load_failed", "accepted", "segmentation_opened", "interrupted"}  # the last: of a stop during a run
     every = {name.removeprefix("_on_") for name in vars(Session) if name.startswith("_on_")}
     assert every - unused == kinds

@@ -30,7 +30,7 @@ from delineate.domain.errors import (
 from delineate.domain.geometry import Box
 from delineate.domain.labelmap import Region
 from delineate.domain.prompts import LabelmapPrompt, Prompt, PromptOrigin
-from delineate.domain.session import Change, Entry
+from delineate.domain.session import MAX_ATTEMPTS, Change, Entry
 from delineate.domain.volume import VolumePlan
 from delineate.usecases.live import LiveSession
 from delineate.usecases.open_session import close_session
@@ -386,4 +386,18 @@ def test_an_orderly_stop_keeps_running_prompts_for_the_next_start(world: World) 
     send(world, live, point(1, 2, 2))
     assert world.segmenter.entered.acquire(timeout=WAIT_S)
     world.host.close()
-    assert [e.kind for e in world.journal.entries[live.session.id]][-1] == "attempt"
+    assert [e.kind for e in world.journal.entries[live.session.id]][-2:] == ["attempt", "interrupted"]
+
+
+def test_orderly_stops_in_the_middle_of_a_prompt_never_end_it(world: World) -> None:
+    live = world.open()
+    session_id, prompt = live.session.id, point(1, 2, 2)
+    world.segmenter.gate.clear()
+    send(world, live, prompt)
+    for _ in range(MAX_ATTEMPTS + 1):
+        assert world.segmenter.entered.acquire(timeout=WAIT_S)
+        world.host.close()
+        world.restart()
+        live = world.host.get(session_id, "ada")
+    world.segmenter.gate.set()
+    assert send(world, live, prompt).result(WAIT_S).revision == 1

@@ -353,6 +353,12 @@ class Session:
         for prompt_id in data["prompt_ids"]:
             segment.pending[prompt_id].attempts += 1
 
+    def _on_interrupted(self, _entry: Entry, data: Json, _key: str | None) -> None:
+        """Take an attempt back: an orderly stop in its middle is no fault of the prompt."""
+        segment = self.segments[data["segment"]]
+        for prompt_id in data["prompt_ids"]:
+            segment.pending[prompt_id].attempts -= 1
+
     def _on_step(self, entry: Entry, data: Json, key: str | None) -> Change:
         segment = self.segments[data["segment"]]
         ids = tuple(data["prompt_ids"])

@@ -205,7 +205,8 @@ class SessionHost:
         """Stop what runs and release every engine; the journal keeps the intents, so that they run after a restart."""
         self.closing.set()
         self.shelf.close()
-        for live in self.all():
+        sessions = self.all()
+        for live in sessions:
             with live.lock:
                 jobs = (*live.running, *live.jobs)
                 live.jobs.clear()
@@ -214,8 +215,17 @@ class SessionHost:
         self.queue.look_again()
         self.lanes.shutdown(wait=True, cancel_futures=True)
         self.loaders.shutdown(wait=True, cancel_futures=True)
-        for live in self.all():
+        for live in sessions:
+            self._excuse_interrupted(live)
             self.queue.release(live)
+
+    def _excuse_interrupted(self, live: LiveSession) -> None:
+        """Note that prompts under way were stopped in order: they do not count among those that crash the service."""
+        with live.lock, suppress(DelineateError):
+            for segment in list(live.session.segments.values()):
+                ids = [name for name, pending in segment.pending.items() if pending.attempts > 0]
+                if ids:
+                    self.record(live, self.entry("interrupted", segment=segment.number, prompt_ids=ids))
 
     def _taken(self, live: LiveSession) -> None:
         if live.session.state in ("loading", "ready"):
