@@ -234,7 +234,7 @@ def test_segments_are_made_described_hidden_locked_and_deleted(
     viewer: ViewerSession, running: ServiceProcess, series: PhantomSeries
 ) -> None:
     viewer.start()
-    found = viewer.act("searchTerminology", "liver")
+    found = viewer.act("searchTerminology", "liver", "types")
     entry = next(e for e in found if e["type"]["meaning"].lower() == "liver")
     viewer.act("describeSegment", 1, {name: entry[name] for name in ("label", "category", "type")})
     viewer.draw(drawn_at(series, SPOTS[0]))
@@ -406,7 +406,7 @@ def test_what_is_accepted_is_stored_shown_and_opened_again(
     viewer.act("accept")
     problem = viewer.do("state")["session"]["problem"]
     assert problem["title"] == "A segment has no coded name"
-    entry = viewer.act("searchTerminology", "liver")[0]
+    entry = viewer.act("searchTerminology", "liver", "types")[0]
     viewer.act("describeSegment", 1, {name: entry[name] for name in ("label", "category", "type")})
     viewer.act("accept")
     result = viewer.until("s.session.result?.state === 'stored'")["session"]["result"]
