@@ -50,9 +50,10 @@ soak: test-packages $(INSTALLED) $(OHIF) $(EXTENSION) $(READERS) ## the long for
 	$(VENV)/bin/pytest -m soak $(ARGS)
 
 .PHONY: bench
-bench: test-packages $(INSTALLED) $(OHIF) $(EXTENSION) ## compare with the bare nnInteractive session; time the viewer
+bench: test-packages $(INSTALLED) $(OHIF) $(EXTENSION) ## compare with the bare nnInteractive session; time viewer and preloading
 	$(VENV)/bin/python bench $(ARGS)
 	$(VENV)/bin/python bench/viewer.py
+	$(VENV)/bin/python bench/preloading.py
 
 .PHONY: lint
 lint: $(INSTALLED) $(NODE_MODULES) ## style and the direction of imports

@@ -271,17 +271,23 @@ export interface Settings {
   readonly excludeColour: Colour;
 }
 
+/** The percentages that percentiles are told of. */
+export type Percentage = 5 | 25 | 50 | 75 | 95;
+
 /** What is measured of one segment, as it was at a revision. */
 export interface SegmentMeasures {
   readonly revision: number;
   readonly volumeMl: number;
+  /** Inside the surface mesh. */
+  readonly meshVolumeMl: number;
   readonly longestMm: number;
   readonly perpendicularMm: number;
   readonly longestInSpaceMm: number;
   readonly surfaceMm2: number;
+  readonly centroid: Vector;
   readonly mean: number;
   readonly standardDeviation: number;
-  readonly median: number;
+  readonly percentiles: Readonly<Record<Percentage, number>>;
   readonly minimum: number;
   readonly maximum: number;
 }

@@ -104,7 +104,8 @@ def test_a_missing_bundle_is_not_the_viewers_page(gateway: Gateway, path: str) -
 
 def test_the_address_of_our_mode_is_the_viewers_and_what_lies_below_is_the_services(gateway: Gateway) -> None:
     assert "<title>viewer</title>" in httpx.get(f"{gateway.url}/delineate?StudyInstanceUIDs=1.2").text
-    assert httpx.get(f"{gateway.url}/delineate/").headers["Content-Type"] == "application/problem+json"
+    for path in ("", "openapi.json"):
+        assert httpx.get(f"{gateway.url}/delineate/{path}").headers["Content-Type"] == "application/problem+json"
 
 
 def test_the_extension_is_javascript_as_built(orthanc: OrthancServer, tmp_path: Path) -> None:

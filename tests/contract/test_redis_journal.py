@@ -223,11 +223,12 @@ def test_an_unsafe_redis_is_told_what_to_set(tmp_path: Path) -> None:
         "appendonly yes",
         "appendfsync always",
         "maxmemory-policy noeviction",
+        "maxmemory",
     ]
 
 
 def test_a_redis_that_hides_its_settings_is_asked_for_what_it_shows(tmp_path: Path) -> None:
-    hidden = 'rename-command CONFIG ""\nappendonly yes\nmaxmemory-policy allkeys-lru'
+    hidden = 'rename-command CONFIG ""\nappendonly yes\nmaxmemory 1gb\nmaxmemory-policy allkeys-lru'
     with redis_server(tmp_path / "hidden", hidden) as server, closing(Connection(server.url)) as connection:
         (told,) = durability_faults(connection)
     assert "noeviction" in told

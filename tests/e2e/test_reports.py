@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.e2e.conftest import Stage
@@ -32,6 +34,12 @@ LINES = """() => window.cornerstoneTools.annotation.state.getAllAnnotations()
 BOTH_THERE = f"() => ({REPORTS})().length === 2"
 NAMED = """({number}) => window.delineate.controller.getState().session.segments
   .some(one => one.number === number && one.type !== null)"""
+ROWS = """() => {
+  const table = document.querySelector('[data-cy="delineate-measurements-table"]');
+  table.parentElement.scrollIntoView({block: 'end'});
+  const cells = [...table.querySelectorAll('td')].map(cell => [cell.dataset.cy, cell.innerText]);
+  return {outdated: table.dataset.outdated, rows: Object.fromEntries(cells)};
+}"""
 MEASUREMENTS = "() => window.services.measurementService.getMeasurements().length"
 
 
@@ -83,12 +91,12 @@ def test_the_panel_measures_exports_and_lists_versions(
     viewer.until(NAMED, {"number": number})
     viewer.press("delineate-measurements-toggle")
     viewer.appears("delineate-measurements-table")
-    (measured,) = panel.session.measurements()["segments"]
-    found, plane = measured["measurements"], measured["measurements"]["in_plane"]
-    lengths = (plane["longest"]["length_mm"], plane["perpendicular"]["length_mm"])
-    assert viewer.texts("delineate-measure-in-plane") == ["{:.1f} × {:.1f} mm".format(*lengths)]
-    assert viewer.texts("delineate-measure-in-space") == [f"{found['longest']['length_mm']:.1f} mm"]
-    assert viewer.texts("delineate-measure-mean")[0].endswith(" HU")
+    answer = panel.session.measurements()
+    (measured,) = answer["segments"]
+    assert answer["unit"]["value"] == "[hnsf'U]"
+    expected = {f"delineate-measure-{row}": text for row, text in in_words(measured["measurements"], "HU").items()}
+    assert viewer.evaluate(ROWS) == {"outdated": "false", "rows": expected}
+    assert viewer.texts("delineate-segment-volume") == [expected["delineate-measure-volume"]]
     viewer.screenshot(screenshots / "viewer-9-measurements.png")
     viewer.press("delineate-export-toggle")
     viewer.press("delineate-export-start")
@@ -101,3 +109,48 @@ def test_the_panel_measures_exports_and_lists_versions(
     (listed,) = viewer.texts("delineate-version")
     assert listed.startswith("Version 1 · newest")
     assert "1 segment: Left kidney" in listed
+
+
+def in_words(found: dict[str, Any], unit: str) -> dict[str, str]:
+    """Return every row of the panel's table, as it has to be for measurements of the API."""
+    plane, values = found["in_plane"], found["values"]
+    lengths = [plane["longest"]["length_mm"], plane["perpendicular"]["length_mm"]]
+    percentile = values["percentiles"]
+    return {
+        "volume": millilitres(found["volume_ml"]),
+        "mesh-volume": millilitres(found["mesh_volume_ml"]),
+        "surface": f"{fixed(found['surface_mm2'] / 100, 1)} cm²",
+        "in-plane": f"{' × '.join(fixed(length, 1) for length in lengths)} mm",
+        "in-space": f"{fixed(found['longest']['length_mm'], 1)} mm",
+        "centroid": f"{', '.join(fixed(coordinate, 1) for coordinate in found['centroid'])} mm",
+        "mean": f"{value(values['mean'])} ± {value(values['standard_deviation'])} {unit}",
+        "median": f"{value(percentile['50'])} {unit}",
+        "quartiles": f"{value(percentile['25'])} to {value(percentile['75'])} {unit}",
+        "percentiles": f"{value(percentile['5'])} to {value(percentile['95'])} {unit}",
+        "range": f"{value(values['minimum'])} to {value(values['maximum'])} {unit}",
+    }
+
+
+def fixed(number: float, decimals: int) -> str:
+    """Round as the panel does: the exact binary number, halves away from zero, and no negative zero.
+
+    >>> fixed(41.25, 1), fixed(-0.25, 1), fixed(-0.04, 1)
+    ('41.3', '-0.3', '0.0')
+    """
+    return str(Decimal(number).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP) + 0)
+
+
+def value(number: float) -> str:
+    """Round a value of the image in the same way: to four significant digits, but no decimals from 1000 on.
+
+    >>> value(1708.6), value(147.65625), value(150.0), value(0.0)
+    ('1709', '147.7', '150', '0')
+    """
+    if abs(number) >= 1000:
+        return fixed(number, 0)
+    return f"{Decimal(fixed(number, 3 - Decimal(number).adjusted())).normalize():f}"
+
+
+def millilitres(volume: float) -> str:
+    """Round a volume in the same way: to three significant digits, but at most two decimals."""
+    return f"{fixed(volume, 0 if volume >= 99.95 or volume == 0 else 1 if volume >= 9.995 else 2)} mL"

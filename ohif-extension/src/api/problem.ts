@@ -34,7 +34,7 @@ export class ProblemError extends Error {
   /** Whether the same request may succeed later. */
   get passes(): boolean {
     if (this.type === 'session-loading') return true;
-    return [408, 429, 503, 504].includes(this.document.status) && this.type !== 'prediction-failed';
+    return [408, 429, 503, 504].includes(this.document.status);
   }
 
   /** Whether the user has to sign in first. */

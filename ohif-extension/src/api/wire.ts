@@ -13,6 +13,7 @@ export type ResultReply = Schemas['ResultReply'];
 export type PreloadReply = Schemas['PreloadReply'];
 export type TerminologyReply = Schemas['TerminologyReply'];
 export type MeasurementsReply = Schemas['MeasurementsReply'];
+export type MeasuresReply = Schemas['MeasuresReply'];
 export type VersionReply = Schemas['VersionReply'];
 export type ExportReply = Schemas['ExportReply'];
 /** The kinds of server-sent events, and what each carries. */

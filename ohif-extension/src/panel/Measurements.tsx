@@ -6,7 +6,7 @@ import { activeSegment } from './availability';
 import { useActions, usePending } from './controller';
 import { Button, ProblemNotice, Spinner } from './controls';
 import { Fold } from './Fold';
-import { millimetres, squareCentimetres, value } from './measurementWords';
+import { millimetres, position, squareCentimetres, value } from './measurementWords';
 import { segmentName, volume } from './words';
 
 interface Props {
@@ -72,23 +72,10 @@ interface TableProps {
 }
 
 function Table({ found, unit, outdated }: TableProps): ReactElement {
-  const rows: readonly (readonly [string, string, string])[] = [
-    ['volume', 'Volume', volume(found.volumeMl)],
-    [
-      'in-plane',
-      'Longest × perpendicular, in one image',
-      `${millimetres(found.longestMm, false)} × ${millimetres(found.perpendicularMm)}`,
-    ],
-    ['in-space', 'Longest in space', millimetres(found.longestInSpaceMm)],
-    ['surface', 'Surface', squareCentimetres(found.surfaceMm2)],
-    ['mean', 'Mean ± SD', `${value(found.mean)} ± ${value(found.standardDeviation)} ${unit}`.trim()],
-    ['median', 'Median', `${value(found.median)} ${unit}`.trim()],
-    ['range', 'Minimum to maximum', `${value(found.minimum)} to ${value(found.maximum)} ${unit}`.trim()],
-  ];
   return (
     <table className="dl-table" data-cy="delineate-measurements-table" data-outdated={outdated}>
       <tbody>
-        {rows.map(([name, title, text]) => (
+        {rowsOf(found, unit).map(([name, title, text]) => (
           <tr key={name}>
             <th scope="row">{title}</th>
             <td className="dl-number" data-cy={`delineate-measure-${name}`}>
@@ -99,4 +86,26 @@ function Table({ found, unit, outdated }: TableProps): ReactElement {
       </tbody>
     </table>
   );
+}
+
+/** Name, title and text of each row. */
+function rowsOf(found: SegmentMeasures, unit: string): readonly (readonly [string, string, string])[] {
+  const { percentiles } = found;
+  const inPlane = `${millimetres(found.longestMm, false)} × ${millimetres(found.perpendicularMm)}`;
+  const values: readonly (readonly [string, string, string])[] = [
+    ['mean', 'Mean ± SD', `${value(found.mean)} ± ${value(found.standardDeviation)}`],
+    ['median', 'Median', value(percentiles[50])],
+    ['quartiles', '25th to 75th percentile', `${value(percentiles[25])} to ${value(percentiles[75])}`],
+    ['percentiles', '5th to 95th percentile', `${value(percentiles[5])} to ${value(percentiles[95])}`],
+    ['range', 'Minimum to maximum', `${value(found.minimum)} to ${value(found.maximum)}`],
+  ];
+  return [
+    ['volume', 'Volume', volume(found.volumeMl)],
+    ['mesh-volume', 'Volume inside the mesh', volume(found.meshVolumeMl)],
+    ['surface', 'Surface of the mesh', squareCentimetres(found.surfaceMm2)],
+    ['in-plane', 'Longest × perpendicular, in one image', inPlane],
+    ['in-space', 'Longest in space', millimetres(found.longestInSpaceMm)],
+    ['centroid', 'Centroid (L, P, S)', position(found.centroid)],
+    ...values.map(([name, title, text]) => [name, title, `${text} ${unit}`.trim()] as const),
+  ];
 }

@@ -1,7 +1,13 @@
 /** How the panel writes measured numbers. */
+import type { Vector } from '../types';
 
 export function millimetres(length: number, withUnit = true): string {
   return `${length.toFixed(1)}${withUnit ? ' mm' : ''}`;
+}
+
+/** A position (LPS mm), coordinate by coordinate. */
+export function position(at: Vector): string {
+  return `${at.map(coordinate => (Number(coordinate.toFixed(1)) + 0).toFixed(1)).join(', ')} mm`; // no negative zero
 }
 
 export function squareCentimetres(squareMillimetres: number): string {

@@ -90,6 +90,7 @@ class SessionController implements Controller {
     const { host, store } = this;
     const study = host.study();
     const other = study?.studyInstanceUid !== store.state.study?.studyInstanceUid;
+    const before = store.state.series;
     const now = { study, series: host.activeSeries(), storedSegmentations: host.storedSegmentations() };
     store.update({
       study: same(store.state.study, now.study),
@@ -97,6 +98,7 @@ class SessionController implements Controller {
       storedSegmentations: same(store.state.storedSegmentations, now.storedSegmentations),
     });
     this.preload.follow(store.state.series);
+    if (store.state.series !== before) this.opening.turnTo(store.state.series);
     if (!other) return;
     if (store.state.session !== null) this.opening.leave();
     store.update({ resumable: [] });
@@ -152,7 +154,7 @@ class SessionController implements Controller {
     const open = () => opening.workspace;
     return {
       start: () => opening.open(host.activeSeries()),
-      startVolume: key => opening.open(host.activeSeries(), { volume: key }),
+      startVolume: key => opening.openVolume(key),
       resume: id => opening.resume(id),
       openStored: segmentation => opening.openStored(segmentation),
       close: () => opening.close(),

@@ -20,12 +20,21 @@ interface VolumeMember {
   readonly instances?: unknown;
 }
 
+/** What is to be opened. */
+interface Wanted {
+  readonly series: Series;
+  /** A stored segmentation of the series, for one. */
+  readonly more: Partial<OpenSessionBody>;
+}
+
 export class Opening {
   workspace: Workspace | null = null;
   /** Drawn before the session was there. */
   private early: Drawing[] = [];
   /** Counts the sessions that were begun, so that an overtaken one is noticed. */
   private turn = 0;
+  /** What the service has asked back about, which volume of it to open. */
+  private asked: Wanted | null = null;
 
   constructor(private readonly context: Context) {}
 
@@ -42,13 +51,27 @@ export class Opening {
     };
     const key = uuid();
     const { connection } = this.context;
-    await this.enter(series, async turn => {
+    await this.enter({ series, more }, async turn => {
       const begun = await connection.insist(client => client.openSession(body, key, { wait: false }));
       this.update(turn, { id: begun.id, state: begun.state === 'loading' ? 'loading' : 'opening' });
       const loaded = connection.insist(client => client.openSession(body, key, { wait: true }));
       void this.watch(turn, begun);
       return loaded;
     });
+  }
+
+  /** Open this volume of what the service has asked back about, or else of the active series. */
+  async openVolume(key: string): Promise<void> {
+    const series = this.asked?.series ?? this.context.host.activeSeries();
+    await this.open(series, { ...this.asked?.more, volume: key });
+  }
+
+  /** Take the question which volume back when the person turns to another series. */
+  turnTo(series: Series | null): void {
+    const asked = this.asked?.series.seriesInstanceUid;
+    if (asked === undefined || series === null || series.seriesInstanceUid === asked) return;
+    this.asked = null;
+    this.context.store.update({ volumeChoices: [] });
   }
 
   async resume(id: string): Promise<void> {
@@ -58,7 +81,7 @@ export class Opening {
       this.context.store.update({ notice: 'Open the series of this session in a viewport first, then continue it.' });
       return;
     }
-    await this.enter(series, async turn => {
+    await this.enter({ series, more: {} }, async turn => {
       const { connection } = this.context;
       const reply = await connection.insist(client => client.session(id));
       this.update(turn, { id, state: reply.state === 'loading' ? 'loading' : 'opening' });
@@ -123,6 +146,7 @@ export class Opening {
   leave(): void {
     this.turn++;
     this.early = [];
+    this.asked = null;
     this.workspace?.close();
     this.workspace = null;
     this.context.store.update({ session: null, volumeChoices: [], plane: 'none', unsent: 0, notice: null });
@@ -147,7 +171,8 @@ export class Opening {
   }
 
   /** Go from no session to an open one; failures end in the session's problem. */
-  private async enter(series: Series, load: (turn: number) => Promise<SessionReply>): Promise<void> {
+  private async enter(wanted: Wanted, load: (turn: number) => Promise<SessionReply>): Promise<void> {
+    const { series } = wanted;
     const early = this.early;
     this.leave();
     this.early = early;
@@ -175,15 +200,17 @@ export class Opening {
       for (const drawing of this.early.splice(0)) await workspace.draw(drawing);
       void this.listResumable();
     } catch (error) {
-      if (turn === this.turn) this.failed(error);
+      if (turn === this.turn) this.failed(error, wanted);
     }
   }
 
-  private failed(error: unknown): void {
+  private failed(error: unknown, wanted: Wanted): void {
     const { store } = this.context;
     const volumes = volumeChoices(error);
-    if (volumes.length > 0) store.update({ session: null, volumeChoices: volumes });
-    else store.updateSession({ state: 'failed', problem: problemOf(error) });
+    if (volumes.length > 0) {
+      this.asked = wanted;
+      store.update({ session: null, volumeChoices: volumes });
+    } else store.updateSession({ state: 'failed', problem: problemOf(error) });
     this.early = [];
     this.context.host.showPrompts([], true);
   }

@@ -1,8 +1,15 @@
 /** What a person asks for beside the segments: measurements, stored versions, files of other formats. */
 
 import { ProblemError } from '../api/problem';
-import type { ExportBody, ExportReply, MeasurementsReply, VersionReply } from '../api/wire';
-import type { ExportState, MeasuredState, ReportsState, StoredVersion } from '../types';
+import type { ExportBody, ExportReply, MeasurementsReply, MeasuresReply, VersionReply } from '../api/wire';
+import type {
+  ExportState,
+  MeasuredState,
+  Percentage,
+  ReportsState,
+  SegmentMeasures,
+  StoredVersion,
+} from '../types';
 import { uuid } from '../uuid';
 import type { Context, OpenSession } from './context';
 import { problemOf } from './problems';
@@ -127,22 +134,30 @@ function measuredState(reply: MeasurementsReply): MeasuredState {
   const segments = Object.fromEntries(
     reply.segments.map(({ number, revision, measurements: found }) => [
       number,
-      found && {
-        revision,
-        volumeMl: found.volume_ml,
-        longestMm: found.in_plane.longest.length_mm,
-        perpendicularMm: found.in_plane.perpendicular.length_mm,
-        longestInSpaceMm: found.longest.length_mm,
-        surfaceMm2: found.surface_mm2,
-        mean: found.values.mean,
-        standardDeviation: found.values.standard_deviation,
-        median: found.values.percentiles['50'] ?? Number.NaN,
-        minimum: found.values.minimum,
-        maximum: found.values.maximum,
-      },
+      found && measuresOf(revision, found),
     ])
   );
   return { pending: false, unit: unitOf(reply.unit), note: reply.value_note, segments, problem: null };
+}
+
+function measuresOf(revision: number, found: MeasuresReply): SegmentMeasures {
+  const { mean, standard_deviation: standardDeviation, minimum, maximum, percentiles } = found.values;
+  const percentile = (percentage: Percentage) => percentiles[percentage] ?? Number.NaN;
+  return {
+    revision,
+    volumeMl: found.volume_ml,
+    meshVolumeMl: found.mesh_volume_ml,
+    longestMm: found.in_plane.longest.length_mm,
+    perpendicularMm: found.in_plane.perpendicular.length_mm,
+    longestInSpaceMm: found.longest.length_mm,
+    surfaceMm2: found.surface_mm2,
+    centroid: found.centroid,
+    mean,
+    standardDeviation,
+    percentiles: { 5: percentile(5), 25: percentile(25), 50: percentile(50), 75: percentile(75), 95: percentile(95) },
+    minimum,
+    maximum,
+  };
 }
 
 const UNITS: Readonly<Record<string, string>> = { "[hnsf'U]": 'HU', '{SUVbw}g/ml': 'SUVbw', '1': '' };

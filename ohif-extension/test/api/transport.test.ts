@@ -90,7 +90,7 @@ describe('failures', () => {
     [503, 'archive-unreachable', true],
     [504, 'archive-timeout', true],
     [502, 'store-refused', false],
-    [503, 'prediction-failed', false],
+    [502, 'prediction-failed', false],
     [500, 'internal-fault', false],
   ])('%i %s passes: %s', async (status, type, passes) => {
     expect(await failure(transport(() => problemReply(status, type)).send('GET', '/x'))).toMatchObject({ passes });

@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import { describe, expect, it } from 'vitest';
 
-import { millimetres, squareCentimetres, value } from '../../src/panel/measurementWords';
+import { millimetres, position, squareCentimetres, value } from '../../src/panel/measurementWords';
 import type { PanelState } from '../../src/types';
 import { IDLE, READY, result, SESSION, STATES, VERSIONS, withSession } from '../panel-harness/states';
 import { mount, type Mounted } from './mounted';
@@ -23,12 +23,21 @@ describe('measurements', () => {
       'delineate-measurements'
     );
     expect(controller.calls).toEqual([['measure']]);
-    const text = (name: string) => part(`delineate-measure-${name}`).textContent;
-    expect(text('in-plane')).toBe('71.2 × 48.1 mm');
-    expect(text('in-space')).toBe('118.9 mm');
-    expect(text('surface')).toBe('184.3 cm²');
-    expect(text('mean')).toBe('112.5 ± 31.12 HU');
-    expect(text('range')).toBe('18 to 1284 HU');
+    const rows = [...part('delineate-measurements-table').querySelectorAll('tr')];
+    expect(rows.map(row => [...row.children].map(cell => cell.textContent))).toEqual([
+      ['Volume', '12.4 mL'],
+      ['Volume inside the mesh', '12.3 mL'],
+      ['Surface of the mesh', '184.3 cm²'],
+      ['Longest × perpendicular, in one image', '71.2 × 48.1 mm'],
+      ['Longest in space', '118.9 mm'],
+      ['Centroid (L, P, S)', '17.5, -4.1, 1038.3 mm'],
+      ['Mean ± SD', '112.5 ± 31.12 HU'],
+      ['Median', '115 HU'],
+      ['25th to 75th percentile', '94.25 to 131.8 HU'],
+      ['5th to 95th percentile', '61.5 to 158 HU'],
+      ['Minimum to maximum', '18 to 1284 HU'],
+    ]);
+    expect(part('delineate-measure-centroid').textContent).toBe('17.5, -4.1, 1038.3 mm');
     expect(has('delineate-measure')).toBe(false);
   });
 
@@ -71,6 +80,7 @@ describe('measurements', () => {
       '-1024',
       '–',
     ]);
+    expect(position([-0.04, -12.35, 1250])).toBe('0.0, -12.3, 1250.0 mm');
   });
 });
 

@@ -211,7 +211,7 @@ describe('failures', () => {
   it.each([
     [422, 'prompt-outside-volume'],
     [409, 'segment-locked'],
-    [503, 'prediction-failed'],
+    [502, 'prediction-failed'],
     [500, 'internal-fault'],
   ])('that do not pass (%i %s) end the prompt, and the next is sent', async (status, type) => {
     service.lane.push(entry('a'));

@@ -22,10 +22,18 @@ const MEASURED = {
       revision: 4,
       measurements: {
         volume_ml: 12.5,
+        mesh_volume_ml: 12.25,
         surface_mm2: 3000,
+        centroid: [-10.5, 20.25, 300],
         in_plane: { longest: line(70), perpendicular: line(40) },
         longest: line(90),
-        values: { mean: 1, standard_deviation: 2, minimum: -3, maximum: 4, percentiles: { 50: 0.5 } },
+        values: {
+          mean: 1,
+          standard_deviation: 2,
+          minimum: -3,
+          maximum: 4,
+          percentiles: { 5: -2.5, 25: -1, 50: 0.5, 75: 2, 95: 3.5 },
+        },
       },
     },
     { number: 2, revision: 0, measurements: null },
@@ -94,7 +102,21 @@ describe('measuring', () => {
     await reports.measure();
     const { measured, sessionId } = store.state.reports!;
     expect([sessionId, measured!.unit, measured!.note, measured!.pending]).toEqual([ID, 'HU', 'A note.', false]);
-    expect(measured!.segments[1]).toMatchObject({ revision: 4, volumeMl: 12.5, perpendicularMm: 40, median: 0.5 });
+    expect(measured!.segments[1]).toEqual({
+      revision: 4,
+      volumeMl: 12.5,
+      meshVolumeMl: 12.25,
+      longestMm: 70,
+      perpendicularMm: 40,
+      longestInSpaceMm: 90,
+      surfaceMm2: 3000,
+      centroid: [-10.5, 20.25, 300],
+      mean: 1,
+      standardDeviation: 2,
+      percentiles: { 5: -2.5, 25: -1, 50: 0.5, 75: 2, 95: 3.5 },
+      minimum: -3,
+      maximum: 4,
+    });
     expect(measured!.segments[2]).toBeNull();
   });
 

@@ -89,7 +89,7 @@ STATUS: Mapping[type[e.DelineateError], int] = {
     e.ModelNotFound: 404,
     e.LicenceNotAccepted: 403,
     e.SegmenterBusy: 503,
-    e.PredictionFailed: 503,
+    e.PredictionFailed: 502,  # not 503, for which the gateway tries another process
     e.PromptCancelled: 409,
     e.NotAuthenticated: 401,
     e.NotPermitted: 403,

@@ -107,6 +107,8 @@ def durability_faults(connection: Connection) -> list[str]:
         faults.append("Redis may lose the last second of work. Set `appendfsync always`.")
     if info.get("maxmemory_policy", "noeviction") != "noeviction":
         faults.append("Redis deletes sessions when memory runs short. Set `maxmemory-policy noeviction`.")
+    if not info.get("maxmemory", 1):
+        faults.append("Redis takes memory until the kernel ends it. Set `maxmemory` below what its machine has.")
     return faults
 
 
