@@ -11,6 +11,20 @@ from tests.tiny_model import LICENCE, write_tiny_model
 
 from delineate.demo.orthanc import OrthancServer, orthanc_server
 
+FIGURES = "figures"
+"""Property in which a test records what it measured, in words."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end what was measured, also by tests that passed."""
+    reports = [r for r in terminalreporter.getreports("passed") if isinstance(r, pytest.TestReport)]
+    measured = [(r.nodeid, value) for r in reports for name, value in r.user_properties if name == FIGURES]
+    if measured:
+        terminalreporter.section("measured")
+    for test, words in measured:
+        terminalreporter.write_line(f"{test}: {words}")
+
 
 @pytest.fixture(scope="session")
 def orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrthancServer]:

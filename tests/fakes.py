@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -31,7 +32,7 @@ from delineate.domain.ports import (
 from delineate.domain.prompts import PointPrompt, PromptOrigin, VoxelPrompt
 from delineate.domain.result import Result
 from delineate.domain.segmentation import SEGMENTATION_CLASSES, InstanceReference, StoredSegment, StoredSegmentation
-from delineate.domain.session import ENDINGS, Entry
+from delineate.domain.session import ENDINGS, Entry, Session
 from delineate.domain.volume import SliceSource, Volume, VolumePlan
 from delineate.usecases.capacity import Limits
 from delineate.usecases.host import SessionHost
@@ -40,6 +41,7 @@ from delineate.usecases.open_session import go_on, open_session
 from delineate.usecases.stored_segmentations import StoredSegmentations
 from delineate.usecases.volumes import VolumeShelf
 
+LONGEST_S = 10.0
 SHAPE = (6, 30, 40)
 MODEL = ModelInfo(
     id="fake",
@@ -99,6 +101,9 @@ class MemoryJournal:
     def untouched_since(self, at: float) -> list[str]:
         return [name for name, entries in self.entries.items() if entries[-1].at < at]
 
+    def sessions_under_way(self) -> list[str]:
+        return [name for name in self.entries if is_under_way(self.read(name))]
+
     def read(self, session_id: str) -> list[Entry]:
         return list(self.entries.get(session_id, []))
 
@@ -128,6 +133,14 @@ class MemoryJournal:
     def purge_result(self, result_id: str) -> None:
         del self.results[result_id]
         self.purge_files(result_id)
+
+
+def is_under_way(entries: Sequence[Entry]) -> bool:
+    """Tell whether a session's volume is not loaded yet, or a prompt has no outcome."""
+    session = Session("folded")
+    for entry in entries:
+        session.apply(entry)
+    return session.state == "loading" or any(segment.pending for segment in session.segments.values())
 
 
 class FakeArchive:
@@ -198,6 +211,36 @@ class FakeArchive:
         return StoreReceipt()
 
 
+class SlowArchive(FakeArchive):
+    """Gives one instance after another, each when ``gate`` is open, and counts the fetches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = threading.Event()
+        self.gate.set()
+        self.begun = threading.Semaphore(0)
+        self.fetched: list[str] = []
+        self.edition = 0
+
+    def headers(self, study_instance_uid: str, series_instance_uid: str) -> list[DicomJson]:
+        self._maybe_fail()
+        return [{"study": study_instance_uid, "series": series_instance_uid, "edition": self.edition}]
+
+    def instances(
+        self,
+        study_instance_uid: str,  # noqa: ARG002
+        series_instance_uid: str,
+        sop_instance_uids: Sequence[str],
+        progress: Progress,
+    ) -> Iterator[bytes]:
+        self.fetched.append(series_instance_uid)
+        self.begun.release()
+        for n, _ in enumerate(sop_instance_uids, 1):
+            progress(n, len(sop_instance_uids), 100 * n)
+            assert self.gate.wait(LONGEST_S)
+            yield b""
+
+
 class FakeReader:
     """Reads every series as ``plan()``."""
 
@@ -214,6 +257,20 @@ class FakeReader:
         return Volume(plan, voxels)
 
 
+class NamingReader(FakeReader):
+    """Reads every series as ``plan()`` under its own UIDs; ``edition`` is another set of instances."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.planned = 0
+
+    def plan(self, headers: Sequence[DicomJson], volume: str | None) -> VolumePlan:
+        self.planned += 1
+        study, series, edition = (headers[0][name] for name in ("study", "series", "edition"))
+        slices = tuple(SliceSource(f"{series}.{volume}.{edition}.{k}", 1) for k in range(plan().geometry.shape[0]))
+        return replace(plan(), study_instance_uid=study, series_instance_uid=series, volume=volume, slices=slices)
+
+
 class FakeSegmentationReader:
     """Reads every instance as ``segments``."""
 
@@ -223,6 +280,9 @@ class FakeSegmentationReader:
 
     def read(self, part10: bytes, reference: InstanceReference, plan: VolumePlan) -> StoredSegmentation:  # noqa: ARG002
         return StoredSegmentation(reference, self.segments, self.read_only)
+
+    def sources(self, part10: bytes) -> frozenset[str]:  # noqa: ARG002
+        return frozenset()
 
 
 class FakeCodec:
@@ -359,10 +419,10 @@ class World:
         return live
 
     def restart(self) -> None:
-        """Forget everything but the journal, as a killed process does, and rebuild."""
+        """Forget everything but the journal, as a killed process does, and go on with what was under way."""
         self.leases = ProcessLeases()
         self.host = self._host()
-        self.host.rebuild()
+        self.host.rebuild(self.journal.sessions_under_way())
 
 
 def unit_box(k: int, j: int, i: int) -> Box:

@@ -99,7 +99,8 @@ class Settings(BaseSettings):
     idle_s: float = Field(default=1800.0, gt=0)
     """Seconds after its last change that an open session gives up its engine and volume even if there is room."""
     session_limit: int = Field(default=10_000, ge=1)
-    """Open sessions at once, parked ones included; one more is refused with 503 until another is closed."""
+    """Open sessions in a process's memory at once, parked ones included; one more is refused with 503 until another is
+    closed, or nobody has used it for an hour."""
     user_session_limit: int = Field(default=2_000, ge=1)
     """The same, of one user."""
     user_prompt_limit: int = Field(default=64, ge=1)

@@ -10,6 +10,7 @@ import highdicom
 import numpy as np
 import pydicom
 import pytest
+from highdicom.sr import CodedConcept as Code
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
@@ -191,6 +192,23 @@ def test_a_lesion_has_the_site_that_the_segmentation_states() -> None:
     assert (values_of(group, "Finding"), values_of(group, "Finding Site")) == (["Neoplasm"], ["Kidney"])
     (site,) = (i for i in group.ContentSequence if name_of(i) == "Finding Site")
     assert site.ContentSequence[0].ConceptCodeSequence[0].CodeMeaning == "Right"
+
+
+def test_codes_in_snomed_rt_are_known_too() -> None:
+    """As dcmqi and Slicer wrote them for years."""
+    made = report(masks=[blob(SHAPE, (0.5, 0.5, 0.5), 0.3)])
+    seg = parsed(made.segmentation)
+    (item,) = seg.SegmentSequence
+    (kind,) = item.SegmentedPropertyTypeCodeSequence
+    item.SegmentedPropertyCategoryCodeSequence = [Code("T-D000A", "SRT", "Anatomical Structure")]
+    kind.CodeValue, kind.CodingSchemeDesignator = "T-71000", "SRT"
+    kind.SegmentedPropertyTypeModifierCodeSequence = [Code("G-A101", "SRT", "Left")]
+    with io.BytesIO() as file:
+        seg.save_as(file)
+        (group,) = groups(parsed(CODEC.encode(replace(made, segmentation=file.getvalue()))))
+    (site,) = (i for i in group.ContentSequence if name_of(i) == "Finding Site")
+    assert site.ConceptCodeSequence[0].CodeMeaning == "Kidney"
+    assert site.ContentSequence[0].ConceptCodeSequence[0].CodeMeaning == "Left"
 
 
 def test_a_lesion_without_a_site_keeps_its_side() -> None:

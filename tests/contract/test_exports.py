@@ -63,7 +63,11 @@ def test_nifti_holds_the_same_voxels_at_the_same_place(options: dict[str, Any], 
     assert names == ("image.nii.gz", "labelmap.nii.gz", "segments.json")
     read = itk_masks(tmp_path / "labelmap.nii.gz", series)
     assert [np.array_equal(read[n], mask) for n, mask in enumerate(masks, 1)] == [True, True]
+    labels: Any = nibabel.load(tmp_path / "labelmap.nii.gz")
+    values = np.asarray(labels.dataobj).transpose(2, 1, 0)
+    assert [np.array_equal(values == n, mask) for n, mask in enumerate(masks, 1)] == [True, True]
     image: Any = nibabel.load(tmp_path / "image.nii.gz")
+    assert np.array_equal(labels.affine, image.affine)
     assert np.allclose(LPS_TO_RAS @ image.affine @ (3, 2, 1, 1), series.affine @ (1, 2, 3, 1), atol=1e-3)
     assert np.allclose(image.get_sform(), image.get_qform(), atol=1e-4)
     assert image.header.get_xyzt_units()[0] == "mm"
@@ -278,7 +282,7 @@ def test_prompts_can_be_sent_again(tmp_path: Path) -> None:
     square = tuple(PatientPoint(x, y, 1.25) for x, y in ((0, 0), (4.5, 0), (4.5, 2), (0, 2)))
     region = Region(Box((1, 2, 3), (3, 5, 8)), noise((2, 3, 5), 1))
     prompts: list[Prompt] = [
-        LabelmapPrompt(PromptOrigin(ids[0], True, uid), region),
+        LabelmapPrompt.of(PromptOrigin(ids[0], True, uid), region),
         PointPrompt(PromptOrigin(ids[1], False, uid, series.sop_uids[0], 1), PatientPoint(0.1, 0.2, 0.3)),
         DrawnPrompt(PromptOrigin(ids[2], True, uid), "lasso", square, (0.0, 0.0, 1.0)),
     ]
@@ -292,8 +296,8 @@ def test_prompts_can_be_sent_again(tmp_path: Path) -> None:
     labelmap, point, lasso = (SubmitPrompt(**item).prompt(SHAPE) for item in first["prompts"])
     assert (point, lasso) == (prompts[1], prompts[2])
     assert isinstance(labelmap, LabelmapPrompt)
-    assert labelmap.region.box == region.box
-    assert np.array_equal(labelmap.region.voxels, region.voxels)
+    assert labelmap.packed.region().box == region.box
+    assert np.array_equal(labelmap.packed.region().voxels, region.voxels)
 
 
 def _tracking(number: int) -> dict[str, str]:

@@ -109,15 +109,72 @@ def test_what_is_empty_or_another_s_or_deleted_is_refused(client: Client, series
     assert refused.value.problem["status"] == 422
     session.add_segment()
     with pytest.raises(ServiceError, match="empty"):
-        session.export(["stl"])
+        session.export(["stl"], segments=[2, 3])
     export = session.export(["stl"], segments=[2])
     client.wait_for_export(export["id"])
     client.delete_export(export["id"])
-    for path in (f"/exports/{export['id']}", "/exports/..%2F..", "/exports/1.2~00"):
+    for path in (f"/exports/{export['id']}", "/exports/..%2F..", "/exports/1.2~00", f"/exports/1.2~{'0' * 32}"):
         with pytest.raises(ServiceError) as missing:
             client.call("GET", path)
         assert missing.value.problem["status"] == 404
     session.close()
+
+
+def test_empty_segments_are_left_out_of_an_export_of_all(client: Client, series: PhantomSeries, tmp_path: Path) -> None:
+    session = drawn(client, series)
+    empty = session.add_segment(label="Milz")
+    done = client.wait_for_export(session.export(["seg", "stl"])["id"])
+    files = fetched(client, done["id"], tmp_path)
+    assert set(position_masks((files / "seg/segmentation.dcm").read_bytes(), series)) == {1, 2}
+    manifest = json.loads((files / "export.json").read_text("utf-8"))
+    assert [one["number"] for one in manifest["segments"]] == [1, 2]
+    assert manifest["empty"] == [{"number": 3, "label": "Milz", "tracking_uid": empty["tracking_uid"]}]
+    session.close()
+
+
+def test_an_export_that_is_deleted_while_it_is_written_stays_away(
+    orthanc: OrthancServer, tiny_model: Path, tmp_path: Path
+) -> None:
+    series = make_series(shape=(60, 160, 160))
+    store_series(orthanc, series)
+    process = tiny_service_in(tmp_path, orthanc, tiny_model)
+    process.start()
+    try:
+        with process.connect() as client:
+            session = drawn(client, series, [blob((60, 160, 160), (0.5, 0.5, 0.5), 0.4)])
+            export = session.export(ALL)
+            assert until_begun(client, export["id"])["state"] == "running"
+            client.delete_export(export["id"])
+            client.wait_for_export(session.export(["csv"])["id"])  # written after it
+            with pytest.raises(ServiceError, match="deleted"):
+                client.export(export["id"])
+        assert not (process.data_dir / "exports" / export["id"]).exists()
+        assert "Traceback" not in process.log.read_text()
+    finally:
+        process.stop()
+
+
+def test_an_export_that_ends_the_service_each_time_is_given_up(
+    orthanc: OrthancServer, tiny_model: Path, tmp_path: Path
+) -> None:
+    series = make_series(shape=(60, 160, 160))
+    store_series(orthanc, series)
+    process = tiny_service_in(tmp_path, orthanc, tiny_model)
+    process.start()
+    try:
+        with process.connect() as client:
+            session = drawn(client, series, [blob((60, 160, 160), (0.5, 0.5, 0.5), 0.4)])
+            export_id = session.export(ALL)["id"]
+            state = process.data_dir / "exports" / export_id / "export.json"
+        for attempt in (1, 2, 3):
+            until_attempt(state, attempt)
+            process.kill()
+            process.launch()
+        process.await_live()
+        with process.connect() as client, pytest.raises(ServiceError, match="begun 3 times"):
+            client.wait_for_export(export_id)
+    finally:
+        process.stop()
 
 
 def test_the_same_request_again_is_the_same_export(client: Client, series: PhantomSeries) -> None:
@@ -202,6 +259,15 @@ def until_begun(client: Client, export_id: str) -> dict[str, Any]:
     raise AssertionError("the export did not begin")
 
 
+def until_attempt(state: Path, attempt: int) -> None:
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        if json.loads(state.read_text())["attempts"] == attempt:
+            return
+        time.sleep(0.01)
+    raise AssertionError("the export was not begun")
+
+
 def delineate(*arguments: str) -> tuple[int, list[dict[str, Any]], str]:
     command = [str(Path(sys.executable).with_name("delineate")), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -236,6 +302,10 @@ def test_the_command_line_exports_a_session_and_a_list_of_series(
     assert "no segmentation" in by_uid[None]["error"]
     _, again, _ = delineate(*arguments)
     assert [line.get("skipped") for line in again if "file" in line] == [True] * len(uids)
+    _, more, _ = delineate(*arguments, "--format", "prompts")
+    assert [line.get("skipped") for line in more if "file" in line] == [None] * len(uids)
+    with zipfile.ZipFile(by_uid[uids[0]]["file"]) as archive:
+        assert {"nifti/labelmap.nii.gz", "csv/measurements.csv", "prompts/prompts.json"} <= set(archive.namelist())
     code, _, said = delineate("export", "--out", str(tmp_path), *formats)
     assert code == 2
     assert "Name what to export" in said

@@ -114,22 +114,39 @@ def test_the_report_says_what_the_service_and_the_table_say(
 def assert_same_numbers(
     found: dict[tuple[str, str], tuple[float, str]], measured: dict[str, Any], row: dict[str, str], unit: str
 ) -> None:
+    """All that the service answers is in the report and in the table, and nothing else is in the report."""
     plane, values = measured["in_plane"], measured["values"]
     attenuation = "X-Ray Attenuation"
+    in_plane = "diameter in plane [mm]"
+    derived = {
+        "5": "5th percentile",
+        "25": "25th percentile",
+        "50": "Median",
+        "75": "75th percentile",
+        "95": "95th percentile",
+    }
     expected = {
         ("Volume", ""): (measured["volume_ml"], "cm3", "volume [mL]"),
+        ("Volume of Mesh", ""): (measured["mesh_volume_ml"], "cm3", "mesh volume [mL]"),
         ("Surface Area of Mesh", ""): (measured["surface_mm2"], "mm2", "surface [mm2]"),
-        ("Long Axis", ""): (plane["longest"]["length_mm"], "mm", None),
-        ("Short Axis", ""): (plane["perpendicular"]["length_mm"], "mm", None),
+        ("Long Axis", ""): (plane["longest"]["length_mm"], "mm", f"longest {in_plane}"),
+        ("Short Axis", ""): (plane["perpendicular"]["length_mm"], "mm", f"perpendicular {in_plane}"),
         ("Maximum 3D Diameter of a Mesh", ""): (measured["longest"]["length_mm"], "mm", "longest diameter [mm]"),
         (attenuation, "Mean"): (values["mean"], unit, f"mean [{unit}]"),
-        (attenuation, "Standard Deviation"): (values["standard_deviation"], unit, None),
-        (attenuation, "Median"): (values["percentiles"]["50"], unit, None),
+        (attenuation, "Standard Deviation"): (values["standard_deviation"], unit, f"standard deviation [{unit}]"),
+        (attenuation, "Minimum"): (values["minimum"], unit, f"minimum [{unit}]"),
+        (attenuation, "Maximum"): (values["maximum"], unit, f"maximum [{unit}]"),
+        **{
+            (attenuation, name): (values["percentiles"][rank], unit, f"percentile {rank} [{unit}]")
+            for rank, name in derived.items()
+        },
     }
-    for name, (value, code, column) in expected.items():
-        assert found[name] == (value, code), name
-        if column is not None:
-            assert float(row[column]) == value, column
+    assert found == {name: (value, code) for name, (value, code, _) in expected.items()}
+    assert {column: float(row[column]) for _, _, column in expected.values()} == {
+        column: value for value, _, column in expected.values()
+    }
+    assert int(row["voxels"]) == measured["voxel_count"]
+    assert [float(row[f"centroid {axis} [mm LPS]"]) for axis in "xyz"] == measured["centroid"]
 
 
 def test_the_next_version_s_report_names_the_one_before(
@@ -177,6 +194,29 @@ def test_who_worked_on_a_segment_is_named_through_all_versions(
             assert dciodvfy_errors(as_bytes(report)) == []
             assert [people(report, str(n)) for n in (1, 2, 3)] == expected
             assert people(report, None) == ["Local^User"]
+
+
+def test_who_worked_on_a_segment_is_named_after_one_was_deleted_and_it_was_accepted_twice(
+    process: ServiceProcess, orthanc: OrthancServer, series: PhantomSeries
+) -> None:
+    """The second version has other Segment Numbers than the first, and is the third one's predecessor."""
+
+    def by_jane(seg: Dataset) -> None:
+        seg.ContentCreatorName = "Doe^Jane"
+
+    masks = [blob(SHAPE, (0.5, 0.3 + 0.2 * n, 0.5), 0.15) for n in range(3)]
+    foreign = foreign_seg(series, masks, change=by_jane)
+    store_instances(orthanc, [foreign_bytes(foreign)])
+    with process.connect() as client:
+        session = client.open_session(
+            series.study_uid, series.series_uid, segmentation_sop_instance_uid=foreign.SOPInstanceUID
+        )
+        session.delete_segment(1)
+        session.set_labelmap(3, ~masks[2])
+        for _ in range(2):
+            uid = client.wait_for_result(session.accept()["id"])["sop_instance_uid"]
+            report = documents(orthanc, series)[document_of(uid, "measurements").sop_instance_uid]
+            assert [people(report, n) for n in ("1", "2")] == [["Doe^Jane"], ["Doe^Jane", "Local^User"]]
 
 
 def people(report: Dataset, segment: str | None) -> list[str]:

@@ -7,7 +7,6 @@ Each session follows a script, and has to show after every step what an undistur
 from __future__ import annotations
 
 import itertools
-import logging
 import random
 import threading
 import time
@@ -24,7 +23,7 @@ from highdicom.seg import Segmentation
 from pydicom import dcmread
 from pydicom.filebase import DicomBytesIO
 from tests.archive_tools import instances_of, store_series
-from tests.conftest import tiny_service_in
+from tests.conftest import FIGURES, tiny_service_in
 from tests.phantoms import make_series
 from tests.redis_server import RedisServer, redis_server
 from tests.scripted import SEGMENTS, Run, Script, equal, is_stored, write_script
@@ -37,8 +36,6 @@ from delineate.demo.gateway import Gateway
 from delineate.demo.orthanc import OrthancServer, orthanc_server
 from delineate.demo.processes import free_port
 from delineate.domain.labelmap import Labelmap
-
-log = logging.getLogger(__name__)
 
 LEASE_S = 2.0
 STUCK_S = 120.0
@@ -227,7 +224,6 @@ def report(stage: Stage, runs: list[Run], undisturbed: dict[Script, Run]) -> str
         f"{stage.kills.total()} kills ({counts}), {len(runs)} sessions, {prompts} prompts, {accepts} accepted: "
         f"lost={lost}, duplicated={duplicated}"
     )
-    log.info(words)
     assert (lost, duplicated) == (0, 0), words
     return words
 
@@ -254,7 +250,7 @@ def voxels_of(seg: Segmentation, script: Script) -> dict[int, Labelmap]:
 def test_nothing_is_lost_when_parts_are_killed(
     tiny_model: Path, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    record_property("counts", check_under_kills(tmp_path, tiny_model, sessions=6, at_once=2, kills=5, steps=10, seed=1))
+    record_property(FIGURES, check_under_kills(tmp_path, tiny_model, sessions=6, at_once=2, kills=5, steps=10, seed=1))
 
 
 @pytest.mark.soak
@@ -263,5 +259,5 @@ def test_fifty_sessions_under_a_hundred_kills(
     tiny_model: Path, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     record_property(
-        "counts", check_under_kills(tmp_path, tiny_model, sessions=50, at_once=4, kills=100, steps=20, seed=2)
+        FIGURES, check_under_kills(tmp_path, tiny_model, sessions=50, at_once=4, kills=100, steps=20, seed=2)
     )

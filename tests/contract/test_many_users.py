@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import statistics
-import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from tests.conftest import FIGURES
 from tests.engine_cases import elongated, scene
 from tests.many_users import ROOMY, DeviceLog, Runs, SeriesShelf, Worker, click, make_host, open_on
 from tests.tiny_model import LICENCE
@@ -56,7 +56,7 @@ def host(segmenter: NnInteractiveSegmenter, tmp_path: Path) -> Iterator[SessionH
 
 @pytest.mark.parametrize("rounds", [8, pytest.param(40, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])])
 def test_thirty_users_get_equal_shares_while_one_runs_a_large_object_all_the_time(
-    host: SessionHost, segmenter: NnInteractiveSegmenter, rounds: int
+    host: SessionHost, segmenter: NnInteractiveSegmenter, rounds: int, record_property: Callable[[str, object], None]
 ) -> None:
     log, stop = DeviceLog(), threading.Event()
     log.watch(segmenter)
@@ -77,7 +77,7 @@ def test_thirty_users_get_equal_shares_while_one_runs_a_large_object_all_the_tim
     for worker in workers:
         worker.join(PATIENCE_S)
     assert [worker.fault for worker in workers if worker.fault] == []
-    report(log, workers, begin, end)
+    record_property(FIGURES, report(log, workers, begin, end))
     shares = log.shares(begin, end)
     mean = shares.total() / USERS
     assert len(shares) == USERS
@@ -98,8 +98,8 @@ def failed(workers: list[Worker]) -> bool:
     return any(worker.fault for worker in workers)
 
 
-def report(log: DeviceLog, workers: list[Worker], begin: float, end: float) -> None:
-    """Print shares, and how long clicks waited against the ideal."""
+def report(log: DeviceLog, workers: list[Worker], begin: float, end: float) -> str:
+    """Return shares, and how long clicks waited against the ideal, in words."""
     passes = log.within(begin, end)
     shares = log.shares(begin, end)
     pass_s = statistics.median(stop - start for _, start, stop in passes)
@@ -107,13 +107,13 @@ def report(log: DeviceLog, workers: list[Worker], begin: float, end: float) -> N
     waits = [done - sent for worker in workers[1:] for sent, done in worker.answers if sent >= begin and done <= end]
     ideal = USERS * pass_s
     mean = len(passes) / USERS
-    sys.stdout.write(
-        f"\n{USERS} users, {end - begin:.1f} s, {len(passes)} passes of {pass_s * 1000:.0f} ms "
+    return (
+        f"{USERS} users, {end - begin:.1f} s, {len(passes)} passes of {pass_s * 1000:.0f} ms "
         f"({cycle_s * 1000:.0f} ms from one to the next); shares {min(shares.values()) / mean:.2f} to "
         f"{max(shares.values()) / mean:.2f} of the mean, large object {shares['heavy'] / mean:.2f}; "
         f"{len(waits)} clicks waited {statistics.median(waits):.2f} s, "
         f"95th percentile {statistics.quantiles(waits, n=20)[18]:.2f} s, ideal {ideal:.2f} s "
-        f"(median {statistics.median(waits) / ideal:.2f} x)\n"
+        f"(median {statistics.median(waits) / ideal:.2f} x)"
     )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.conftest import FIGURES
 
 GIB = 1024**3
 MIB = 1024**2
@@ -30,15 +32,23 @@ MIB = 1024**2
     ],
 )
 def test_many_idle_sessions_keep_within_the_memory_budget(
-    tiny_model: Path, tmp_path: Path, count: int, shape: tuple[int, int, int], budget: int, cache_bytes: int, most: int
+    tiny_model: Path,
+    tmp_path: Path,
+    count: int,
+    shape: tuple[int, int, int],
+    budget: int,
+    cache_bytes: int,
+    most: int,
+    record_property: Callable[[str, object], None],
 ) -> None:
     """Each on its own series; the volume cache is smaller than what they use in all."""
     found = measured("tests.idle_sessions", tiny_model, tmp_path, count, *shape, budget, cache_bytes)
-    sys.stdout.write(
-        f"\n{count} sessions of {shape}: at most {found['peak_above_empty'] / GIB:.2f} GiB above the empty process, "
+    record_property(
+        FIGURES,
+        f"{count} sessions of {shape}: at most {found['peak_above_empty'] / GIB:.2f} GiB above the empty process, "
         f"budget {budget / GIB:.2f} GiB; {found['live']} live at the end; a parked session's next prompt "
         f"{found['parked_prompt_s']:.2f} s beside {found['volume_s']:.2f} s for reading its volume, "
-        f"the one after it {found['warm_prompt_s']:.2f} s\n"
+        f"the one after it {found['warm_prompt_s']:.2f} s",
     )
     assert found["sessions"] == count
     assert 0 < found["live"] < count // 8
@@ -46,10 +56,14 @@ def test_many_idle_sessions_keep_within_the_memory_budget(
     assert found["voxels"] > 0
 
 
-def test_an_engine_takes_no_more_than_is_reckoned_and_not_much_less(tiny_model: Path, tmp_path: Path) -> None:
+def test_an_engine_takes_no_more_than_is_reckoned_and_not_much_less(
+    tiny_model: Path, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     """After prompts of every kind, all over the volume."""
     found = measured("tests.engine_memory", tiny_model, tmp_path, 3, 96, 192, 192)
-    sys.stdout.write(f"\nan engine takes {found['taken'] / MIB:.0f} MiB, reckoned {found['reckoned'] / MIB:.0f} MiB\n")
+    record_property(
+        FIGURES, f"an engine takes {found['taken'] / MIB:.0f} MiB, reckoned {found['reckoned'] / MIB:.0f} MiB"
+    )
     assert found["reckoned"] / 3 <= found["taken"] <= found["reckoned"]
 
 

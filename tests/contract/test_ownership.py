@@ -235,11 +235,11 @@ def test_open_sessions_are_listed_wherever_they_are_served(one: Process, two: Pr
     mine, theirs, closed = one.open(), two.open(), one.open()
     close_session(one.host, closed)
     for at in (one, two):
-        listed = at.host.open_sessions(USER)
+        listed = list(at.host.open_sessions(USER))
         assert [live.session.id for live in listed] == [mine.session.id, theirs.session.id]
         assert all(live.session.segments for live in listed)
-        assert at.host.open_sessions("eve") == []
-        assert at.host.open_sessions(USER, "9.9") == []
+        assert list(at.host.open_sessions("eve")) == []
+        assert list(at.host.open_sessions(USER, "9.9")) == []
     assert not takes(two, mine.session.id)
 
 

@@ -231,6 +231,24 @@ def test_a_session_waits_for_a_worker_and_sees_how_far_it_is(
         until_ready(client, series)
 
 
+@pytest.mark.usefixtures("worker")
+def test_what_a_user_looks_at_waits_for_no_preload_in_the_background(
+    shared: ServiceProcess, orthanc: OrthancServer, link: Link
+) -> None:
+    slow, urgent = make_series(shape=(24, 256, 256), modality="CT"), make_series(shape=SMALL, modality="CT")
+    store_series(orthanc, slow, urgent)
+    with shared.connect() as client:
+        link.rate = SLOW
+        client.preload(slow.study_uid, slow.series_uid, background=True)
+        eventually(lambda: 0 < state_of(client, slow)["done"] < 24)
+        client.preload(urgent.study_uid, urgent.series_uid)
+        until_ready(client, urgent)
+        assert state_of(client, slow)["state"] == "loading"
+        client.preload(slow.study_uid, slow.series_uid)  # joins it
+        link.rate = None
+        assert until_ready(client, slow)["bytes"] < 2 * 24 * 256 * 256 * 2
+
+
 def test_a_preload_can_be_cancelled_while_a_worker_does_it(
     shared: ServiceProcess, orthanc: OrthancServer, link: Link, worker: WorkerProcess
 ) -> None:

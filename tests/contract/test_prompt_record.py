@@ -44,7 +44,7 @@ def prompts_on(series: PhantomSeries) -> list[Prompt]:
         DrawnPrompt(origin(True), "scribble", on_slice((2.25, 3), (4, 5.5), (9, 5)), (x, y, z)),
         DrawnPrompt(origin(True), "scribble", on_slice((7, 7)), (x, y, z)),
         DrawnPrompt(origin(False), "lasso", on_slice((2, 2), (3, 9.5), (8, 6)), (x, y, z)),
-        LabelmapPrompt(origin(True), Region(Box((1, 2, 3), (3, 5, 8)), noise((2, 3, 5), 1))),
+        LabelmapPrompt.of(origin(True), Region(Box((1, 2, 3), (3, 5, 8)), noise((2, 3, 5), 1))),
     ]
 
 

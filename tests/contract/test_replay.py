@@ -31,7 +31,7 @@ from delineate.usecases.volumes import VolumeShelf
 
 SHAPE = (24, 40, 48)
 SESSIONS = 20
-ACTIONS = 9
+ACTIONS = 14
 KINDS = ("point", "box", "scribble", "lasso")
 NAME: dict[str, Any] = {
     "category": {"value": "91723000", "scheme": "SCT", "meaning": "Anatomical Structure"},
@@ -61,7 +61,8 @@ def shelf(orthanc: OrthancServer) -> VolumeShelf:
 
 
 def act(session: ClientSession, series: PhantomSeries, verb: str, random: np.random.Generator) -> None:
-    """Do one thing to the session's segment, somewhere near the middle; what is not possible now is left out."""
+    """Do one thing to one of the session's two segments, near the middle; what is not possible now is left out."""
+    number = int(random.integers(1, 3))
     at = tuple(int(n // 2 + random.integers(-3, 4)) for n in SHAPE)
     include = bool(random.random() < 0.7)
     kind = str(random.choice(KINDS))
@@ -76,13 +77,13 @@ def act(session: ClientSession, series: PhantomSeries, verb: str, random: np.ran
     try:
         match verb:
             case "prompt":
-                session.submit(1, drawn.body)
+                session.submit(number, drawn.body)
             case "collect":
-                session.submit(1, {**drawn.body, "run": False})
+                session.submit(number, {**drawn.body, "run": False})
             case "labelmap":
-                session.set_labelmap(1, random.random(SHAPE) < 0.05)
+                session.set_labelmap(number, random.random(SHAPE) < 0.05)
             case _:
-                getattr(session, verb)(1)
+                getattr(session, verb)(number)
     except ServiceError as error:
         if error.problem["status"] != 409:
             raise
@@ -92,19 +93,24 @@ def recorded(client: Client, series: PhantomSeries, seed: int) -> bytes:
     """Work at random, accept, and return the recording."""
     random = np.random.default_rng(seed)
     session = client.open_session(series.study_uid, series.series_uid)
-    session.add_segment(label=f"Session {seed}", **NAME)
+    for number in (1, 2):
+        session.add_segment(label=f"Session {seed}, {number}", **NAME)
     for verb in random.choice(VERBS, ACTIONS):
         act(session, series, str(verb), random)
-    if session.labelmap(1)[0].is_empty:
-        session.set_labelmap(1, random.random(SHAPE) < 0.05)
+    fill_empty(session, random)
     for verb in ("prompt", "prompt"):
         act(session, series, verb, random)
-    if session.labelmap(1)[0].is_empty:
-        session.undo(1)
+    fill_empty(session, random)
     result = client.wait_for_result(session.accept()["id"])
     act(session, series, "prompt", random)  # what comes later is not in it
     session.close()
     return json.dumps(client.recording(result["id"])).encode()
+
+
+def fill_empty(session: ClientSession, random: np.random.Generator) -> None:
+    for number in (1, 2):
+        if session.labelmap(number)[0].is_empty:
+            session.set_labelmap(number, random.random(SHAPE) < 0.05)
 
 
 def again(data: bytes, shelf: VolumeShelf, segmenter: NnInteractiveSegmenter) -> Replayed:
@@ -122,8 +128,7 @@ def test_recorded_sessions_give_the_same_voxels(
         done = again(data, shelf, segmenter)
         assert done.equal, (seed, done)
         assert done.differences == ()
-        (segment,) = done.segments
-        assert segment.first_differing_step is None, (seed, done)
+        assert [s.first_differing_step for s in done.segments] == [None, None], (seed, done)
         entries = json.loads(data)["entries"]
         seen |= {e["data"]["step"] if e["kind"] == "step" else e["kind"] for e in entries}
         seen |= {e["data"]["prompt"]["kind"] for e in entries if e["kind"] == "prompt"}
@@ -189,8 +194,8 @@ def test_another_model_or_software_is_named(
     assert any(d.startswith("torch is ") and "recorded was 1.0" in d for d in done.differences)
     step = next(e for e in document["entries"] if e["kind"] == "step" and e["data"]["step"] == "prompts")
     step["sha256"] = "0" * 64
-    (segment,) = again(json.dumps(document).encode(), shelf, segmenter).segments
-    assert segment.first_differing_step is not None
+    first_differing = [s.first_differing_step for s in again(json.dumps(document).encode(), shelf, segmenter).segments]
+    assert [n for n, at in enumerate(first_differing, 1) if at is not None] == [step["data"]["segment"]]
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"format": "delineate-recording-1"}', b"\xff"])

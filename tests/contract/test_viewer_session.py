@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.archive_tools import store_series
+from tests.archive_tools import store_instances, store_series
 from tests.conftest import tiny_service_in
 from tests.drawing import Drawn, draw
 from tests.phantoms import PhantomSeries, make_kind, make_series
+from tests.readers.acceptances import blob
+from tests.readers.foreign_segs import as_bytes as foreign_bytes
+from tests.readers.foreign_segs import foreign_seg
 from tests.service import ServiceProcess
 from tests.tiny_model import write_tiny_model
 from tests.viewer_session import ViewerSession, bundle_driver
@@ -452,6 +455,24 @@ def test_a_series_of_several_volumes_is_opened_on_the_one_that_was_chosen(
         with Client(running.url) as client:
             slices = client.session(state["session"]["id"]).info["slices"]
     assert [(s["sop_instance_uid"], s["frame_number"]) for s in slices] == list(several.volumes[1].slices)
+
+
+def test_a_version_of_one_of_several_volumes_is_opened_on_that_volume(
+    orthanc: OrthancServer, running: ServiceProcess
+) -> None:
+    several = make_kind("echo-time", shape=(6, 20, 24))
+    store_series(orthanc, several)
+    second = several.volumes[1]
+    with Client(running.url) as client:
+        masks = [blob((6, 20, 24), (0.5, 0.4, 0.5), 0.2)]
+        seg = foreign_seg(second, masks)
+        store_instances(orthanc, [foreign_bytes(seg)])
+        session = client.open_session(
+            second.study_uid, second.series_uid, segmentation_sop_instance_uid=seg.SOPInstanceUID
+        )
+        assert [(s["sop_instance_uid"], s["frame_number"]) for s in session.info["slices"]] == list(second.slices)
+        assert np.array_equal(session.labelmap(1)[0].to_array(), masks[0])
+        session.close()
 
 
 def test_what_cannot_be_a_volume_is_refused_with_the_reason(driver: Path, running: ServiceProcess) -> None:

@@ -121,7 +121,7 @@ def prompt_of(command: Command, prompt_id: str) -> Prompt:
             low, high = (min(k, k1), min(j0, j1), min(i0, i1)), (max(k, k1), max(j0, j1), max(i0, i1))
             box = Box(low, (high[0] + 1, high[1] + 1, high[2] + 1))
             seen = np.random.default_rng([*low, *high]).random(box.shape) < 0.5
-            return LabelmapPrompt(origin, Region(box, seen))
+            return LabelmapPrompt.of(origin, Region(box, seen))
 
 
 def perform(world: World, session_id: str, command: Command, number: int) -> object:

@@ -199,7 +199,7 @@ def test_whoever_listens_is_told_when_places_change(narrow: World) -> None:
 def test_a_labelmap_needs_no_room(narrow: World) -> None:
     ada, eve = narrow.open("ada"), narrow.open("eve")
     begin(narrow, ada)
-    given = LabelmapPrompt(
+    given = LabelmapPrompt.of(
         PromptOrigin("given", True, "1.2.3"), Region(unit_box(1, 2, 3), np.ones((1, 1, 1), np.bool_))
     )
     submit_prompt(narrow.host, eve, 1, given, run=True, digest="d").result(PATIENCE_S)

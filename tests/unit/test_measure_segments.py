@@ -77,7 +77,7 @@ def measuring(world: World, scales: CountingScales) -> SegmentMeasuring:
 
 def fill(world: World, live: LiveSession, number: int, box: Box, name: str) -> None:
     """Give a segment the voxels of a box."""
-    prompt = LabelmapPrompt(PromptOrigin(name, True, "1.2.3"), Region(box, np.ones(box.shape, dtype=np.bool_)))
+    prompt = LabelmapPrompt.of(PromptOrigin(name, True, "1.2.3"), Region(box, np.ones(box.shape, dtype=np.bool_)))
     submit_prompt(world.host, live, number, prompt, run=True, digest=name).result(10)
 
 
@@ -153,16 +153,16 @@ def test_after_a_restart_the_same_is_measured(world: World, scales: CountingScal
     submit_prompt(world.host, live, 1, point(2, 3, 4), run=True, digest="d").result(10)
     before = SegmentMeasuring(world.host, Measuring(world.archive, scales, MarchingCubes())).measure(live)
     world.restart()
-    (again,) = world.host.all()
+    again = world.host.get(live.session.id, "ada")
     after = SegmentMeasuring(world.host, Measuring(world.archive, scales, MarchingCubes())).measure(again)
     assert after == before
 
 
 def test_the_volume_is_fetched_only_to_measure_something(world: World, scales: CountingScales) -> None:
     """A segmentation that is open to be looked at has no voxels here, and its volume may never be fetched."""
-    world.open(segments=2)
+    before = world.open(segments=2)
     world.restart()
-    (live,) = world.host.all()
+    live = world.host.get(before.session.id, "ada")
     measuring = SegmentMeasuring(world.host, Measuring(world.archive, scales, MarchingCubes()))
     assert numbers(measuring.measure(live)) == [None, None]
     assert live.volume is None

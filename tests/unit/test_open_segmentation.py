@@ -20,9 +20,8 @@ from delineate.domain.errors import (
     SessionFailed,
     SessionReadOnly,
 )
-from delineate.domain.labelmap import Labelmap, Region
+from delineate.domain.labelmap import NOTHING, Labelmap, PackedRegion, Region
 from delineate.domain.prompts import LabelmapPrompt, PromptOrigin
-from delineate.domain.records import NOTHING, PackedRegion
 from delineate.domain.segment import CodedConcept, SegmentDescription
 from delineate.domain.segmentation import SegmentOrigin, StoredSegment
 from delineate.usecases.live import LiveSession
@@ -133,7 +132,7 @@ def test_killed_while_opening_it_is_opened_after_the_restart(world: World) -> No
 def labelmap_prompt(*voxel: int) -> LabelmapPrompt:
     k, j, i = voxel
     region = Region(unit_box(k, j, i), np.ones((1, 1, 1), dtype=np.bool_))
-    return LabelmapPrompt(PromptOrigin(key(), True, "1.2.3"), region)
+    return LabelmapPrompt.of(PromptOrigin(key(), True, "1.2.3"), region)
 
 
 def test_who_made_the_voxels_is_known_whatever_was_done_to_them(world: World) -> None:

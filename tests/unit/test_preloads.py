@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 
 import pytest
-from tests.fakes import FakeArchive, FakeReader, World, plan
+from tests.fakes import NamingReader, SlowArchive, World
 
 from delineate.adapters.local_preloads import KEPT_RECORDS, LocalPreloadQueue, LocalPreloadRecords
 from delineate.adapters.volume_cache import MemoryVolumeCache
 from delineate.domain.errors import ArchiveUnreachable, PreloadNotFound, SeriesNotFound
-from delineate.domain.ports import DicomJson, Progress
 from delineate.domain.preload import PreloadOrder, PreloadRecord
-from delineate.domain.volume import SliceSource, Volume, VolumePlan
+from delineate.domain.volume import Volume
 from delineate.usecases import preload_series
 from delineate.usecases.live import LiveSession
 from delineate.usecases.open_session import open_session
@@ -24,50 +22,6 @@ from delineate.usecases.volumes import VolumeShelf
 
 LONGEST_S = 10.0
 KEPT = 1024**3
-
-
-class SlowArchive(FakeArchive):
-    """Gives one instance after another, each when ``gate`` is open, and counts the fetches."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.gate = threading.Event()
-        self.gate.set()
-        self.begun = threading.Semaphore(0)
-        self.fetched: list[str] = []
-        self.edition = 0
-
-    def headers(self, study_instance_uid: str, series_instance_uid: str) -> list[DicomJson]:
-        self._maybe_fail()
-        return [{"study": study_instance_uid, "series": series_instance_uid, "edition": self.edition}]
-
-    def instances(
-        self,
-        study_instance_uid: str,  # noqa: ARG002
-        series_instance_uid: str,
-        sop_instance_uids: Sequence[str],
-        progress: Progress,
-    ) -> Iterator[bytes]:
-        self.fetched.append(series_instance_uid)
-        self.begun.release()
-        for n, _ in enumerate(sop_instance_uids, 1):
-            progress(n, len(sop_instance_uids), 100 * n)
-            assert self.gate.wait(LONGEST_S)
-            yield b""
-
-
-class NamingReader(FakeReader):
-    """Reads every series as ``plan()`` under its own UIDs; ``edition`` is another set of instances."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.planned = 0
-
-    def plan(self, headers: Sequence[DicomJson], volume: str | None) -> VolumePlan:
-        self.planned += 1
-        study, series, edition = (headers[0][name] for name in ("study", "series", "edition"))
-        slices = tuple(SliceSource(f"{series}.{volume}.{edition}.{k}", 1) for k in range(plan().geometry.shape[0]))
-        return replace(plan(), study_instance_uid=study, series_instance_uid=series, volume=volume, slices=slices)
 
 
 class Room:
@@ -157,6 +111,7 @@ def test_a_session_uses_the_preloaded_volume_and_joins_one_under_way(room: Room)
     room.request("1.3")
     room.begun()
     joined = room.open("1.3")
+    eventually(lambda: joined.progress[2] > 0)
     room.archive.gate.set()
     joined.loading.result(LONGEST_S)
     room.until("1.3", "ready")

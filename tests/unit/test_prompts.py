@@ -199,12 +199,12 @@ def test_a_labelmap_replaces_the_segment_without_a_model_run(world: World) -> No
     send(world, live, point(1, 2, 2)).result(WAIT_S)
     region = Region(Box((0, 0, 0), (2, 2, 2)), np.ones((2, 2, 2), dtype=np.bool_))
     origin = PromptOrigin(str(uuid.uuid4()), True, "1.2.3")
-    send(world, live, LabelmapPrompt(origin, region)).result(WAIT_S)
+    send(world, live, LabelmapPrompt.of(origin, region)).result(WAIT_S)
     assert live.session.labelmap(1).region.box == Box((0, 0, 0), (2, 2, 2))
     assert len(world.segmenter.runs) == 1
     outside = Region(Box((0, 0, 0), (SHAPE[0] + 1, 1, 1)), np.ones((SHAPE[0] + 1, 1, 1), dtype=np.bool_))
     with pytest.raises(PromptMalformed, match="outside the volume"):
-        send(world, live, LabelmapPrompt(PromptOrigin(str(uuid.uuid4()), True, "1.2.3"), outside))
+        send(world, live, LabelmapPrompt.of(PromptOrigin(str(uuid.uuid4()), True, "1.2.3"), outside))
 
 
 def test_a_locked_segment_refuses_changes_to_itself_only(world: World) -> None:
@@ -241,7 +241,7 @@ def test_a_prompt_that_cannot_be_taken_leaves_no_trace(world: World, prompt: Pro
 
 def test_another_frame_of_reference_is_refused(world: World) -> None:
     live = world.open()
-    prompt = LabelmapPrompt(PromptOrigin(str(uuid.uuid4()), True, "9.9"), Region.empty())
+    prompt = LabelmapPrompt.of(PromptOrigin(str(uuid.uuid4()), True, "9.9"), Region.empty())
     with pytest.raises(WrongFrameOfReference):
         send(world, live, prompt)
 
@@ -375,9 +375,9 @@ def test_whoever_waits_for_a_volume_is_told_when_the_session_failed_or_was_close
     closed = world.open()
     close_session(world.host, closed)
     world.restart()
-    for live in world.host.all():
+    for name in world.journal.sessions():
         with pytest.raises((SessionFailed, SessionClosed)):
-            live.loading.result(WAIT_S)
+            world.host.get(name, "ada").loading.result(WAIT_S)
 
 
 def test_an_orderly_stop_keeps_running_prompts_for_the_next_start(world: World) -> None:

@@ -7,9 +7,9 @@ import pytest
 
 from delineate.domain.errors import IdempotencyConflict, NothingToRedo, NothingToUndo, PromptConflict, SegmentNotFound
 from delineate.domain.geometry import Box, PatientPoint, VolumeGeometry
-from delineate.domain.labelmap import Region
+from delineate.domain.labelmap import PackedRegion, Region
 from delineate.domain.prompts import PointPrompt, PromptOrigin
-from delineate.domain.records import PackedRegion, description_to_json, plan_to_json, prompt_to_json
+from delineate.domain.records import description_to_json, plan_to_json, prompt_to_json
 from delineate.domain.segment import SegmentDescription
 from delineate.domain.session import Entry, Session, check_redo, check_undo, patch_of, step_seed
 from delineate.domain.volume import SliceSource, VolumePlan

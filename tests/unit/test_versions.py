@@ -11,8 +11,8 @@ import pytest
 from tests.fakes import World, point
 from tests.results import FakeVersionReader, accept, pipeline_of, versions_of
 
-from delineate.domain.errors import ArchiveUnreachable, NewerVersions
-from delineate.domain.records import NOTHING
+from delineate.domain.errors import ArchiveUnreachable, NewerVersions, StoreRefused
+from delineate.domain.labelmap import NOTHING
 from delineate.domain.segment import CodedConcept, SegmentDescription
 from delineate.domain.segmentation import InstanceReference, SegmentOrigin, StoredSegment
 from delineate.domain.versions import SegmentationVersion, newer_than, version_numbers
@@ -133,6 +133,41 @@ def test_while_the_archive_is_away_it_is_asked_before_storing(world: World) -> N
     assert "1.2.78" in (failed.reason or "")
     assert world.archive.stores == 0
     retry_result(world.journal, world.outbox, failed)
+    assert pipeline_of(world).advance(result.id).state == "stored"
+
+
+def test_somebody_s_version_on_its_way_is_a_choice_even_while_the_archive_is_away(world: World) -> None:
+    ada, grace = refined(world, "ada"), refined(world, "grace")
+    world.archive.fault = ArchiveUnreachable("The archive is away.")
+    first = accept(world, ada)
+    with pytest.raises(NewerVersions) as refused:
+        accept(world, grace)
+    assert [v["sop_instance_uid"] for v in refused.value.versions] == [first.sop_instance_uid]
+
+
+def test_what_a_session_accepts_twice_while_the_archive_is_away_is_stored_twice(world: World) -> None:
+    live = refined(world)
+    world.archive.fault = ArchiveUnreachable("The archive is away.")
+    results = [accept(world, live) for _ in range(2)]
+    world.archive.fault = None
+    for result in results:
+        assert pipeline_of(world).advance(result.id).state == "stored"
+        world.archive.put_version(result.sop_instance_uid, SEG, creator="ada")
+
+
+def test_a_retry_looks_again_for_newer_versions(world: World) -> None:
+    live = refined(world)
+    result = accept(world, live)
+    assert result.version_checked
+    world.archive.fault = StoreRefused("The archive refused the instance.")
+    failed = pipeline_of(world).advance(result.id)
+    assert failed.state == "failed"
+    world.archive.fault = None
+    world.archive.put_version("1.2.78", SEG)
+    retry_result(world.journal, world.outbox, failed)
+    again = pipeline_of(world).advance(result.id)
+    assert (again.state, again.problem) == ("failed", "NewerVersions")
+    retry_result(world.journal, world.outbox, again)
     assert pipeline_of(world).advance(result.id).state == "stored"
 
 

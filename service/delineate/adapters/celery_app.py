@@ -80,9 +80,9 @@ class CeleryOutbox:
             log.warning("result not announced", extra={"result": result_id, "reason": str(error)})
 
 
-def preload_queue(machine: str) -> str:
-    """Return the name of a machine's queue of preloads: its volumes are on its own disk."""
-    return f"{PRELOAD}.{machine}"
+def preload_queue(machine: str, *, urgent: bool = False) -> str:
+    """Return the name of a machine's queue of preloads, or of urgent ones: its volumes are on its own disk."""
+    return f"{PRELOAD}.{machine}.urgent" if urgent else f"{PRELOAD}.{machine}"
 
 
 class CeleryPreloadQueue:
@@ -90,14 +90,14 @@ class CeleryPreloadQueue:
 
     def __init__(self, app: Celery, machine: str) -> None:
         self._app = app
-        self._queue = preload_queue(machine)
+        self._machine = machine
 
     def send(self, order: PreloadOrder, *, urgent: bool = False) -> None:
         """Have the order carried out after those before it; an urgent one before all that are not."""
         self._app.send_task(
             PRELOAD,
             args=[order.study_instance_uid, order.series_instance_uid, order.volume, urgent],
-            queue=self._queue,
+            queue=preload_queue(self._machine, urgent=urgent),
             priority=URGENT if urgent else BACKGROUND,
         )
 
@@ -109,15 +109,17 @@ class InProcessWorker:
     ----------
     tasks
         What to do, by the tasks' names.
-    queue
+    queue, *others
         Where to take tasks from.
     """
 
-    def __init__(self, app: Celery, tasks: Mapping[str, Callable[..., object]], queue: str = RESULTS_QUEUE) -> None:
+    def __init__(
+        self, app: Celery, tasks: Mapping[str, Callable[..., object]], queue: str = RESULTS_QUEUE, *others: str
+    ) -> None:
         for name, action in tasks.items():
             app.task(_without_result(action), name=name)
         self._app = app
-        self._queue = queue
+        self._queues = [queue, *others]
         self._worker = self._make()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"celery {queue}", daemon=True)
@@ -140,7 +142,7 @@ class InProcessWorker:
         """Take tasks until it is stopped; a worker that ends by itself, as on faults of the broker, is replaced."""
         self._run()
         while not self._stopping.wait(REPLACED_AFTER_S):
-            log.warning("worker ended", extra={"queue": self._queue})
+            log.warning("worker ended", extra={"queues": self._queues})
             self._worker = self._make()
             self._run()
 
@@ -152,12 +154,12 @@ class InProcessWorker:
         try:
             self._worker.stop()
         except Exception as error:  # its connection is broken already
-            log.info("worker not closed", extra={"queue": self._queue, "reason": str(error)})
+            log.info("worker not closed", extra={"queues": self._queues, "reason": str(error)})
 
     def _make(self) -> WorkController:
         return self._app.Worker(
             pool="solo",
-            queues=[self._queue],
+            queues=self._queues,
             loglevel="WARNING",
             use_eventloop=False,  # there is one for all threads of a process, and it breaks when Redis comes and goes
             without_heartbeat=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from delineate.cli.worklist import Named, read_worklist
 from delineate.client import Client, ClientSession, ServiceError
+from delineate.domain.export import MANIFEST
 
 Json = dict[str, Any]
 Series = tuple[str, str]
@@ -27,7 +29,7 @@ def export_all(
     *,
     say: Callable[[str], object],
 ) -> int:
-    """Export what is named, say what became of each as a JSON line, and return how many failed.
+    """Export what is named, say what became of each as a JSON line, and return how many failed, all of it or a format.
 
     Raises
     ------
@@ -42,15 +44,20 @@ def export_all(
         raise ValueError("Name what to export: --session ID, --study UID --series UID, or --worklist FILE.")
     failed = 0
     folder.mkdir(parents=True, exist_ok=True)
-    if session_id is not None:
-        file = folder / f"{session_id}.zip"
-        say(json.dumps({"session": session_id, **export_session(client, client.session(session_id), formats, file)}))
-    for said in export_series(
-        client, [(one.study_instance_uid, uid) for one in named for uid in one.series_instance_uids], formats, folder
-    ):
-        failed += "error" in said
+    for said in _all(client, formats, folder, session_id, named):
+        failed += "error" in said or "failed_formats" in said
         say(json.dumps(said))
     return failed
+
+
+def _all(
+    client: Client, formats: Sequence[str], folder: Path, session_id: str | None, named: Sequence[Named]
+) -> Iterator[Json]:
+    if session_id is not None:
+        file = folder / f"{session_id}.zip"
+        yield {"session": session_id, **export_session(client, client.session(session_id), formats, file)}
+    series = [(one.study_instance_uid, uid) for one in named for uid in one.series_instance_uids]
+    yield from export_series(client, series, formats, folder)
 
 
 def export_session(client: Client, session: ClientSession, formats: Sequence[str], file: Path) -> Json:
@@ -65,7 +72,8 @@ def export_session(client: Client, session: ClientSession, formats: Sequence[str
 def export_series(client: Client, series: Sequence[Series], formats: Sequence[str], folder: Path) -> Iterator[Json]:
     """Yield what became of the newest segmentations of each series; one that fails does not end the others.
 
-    A file that is there already is left alone, so that an export which was broken off goes on where it was.
+    A file that holds all the formats already is left alone, so that an export which was broken off goes on where it
+    was; any other is replaced by one that holds what it did, and them.
     """
     for study_uid, series_uid in series:
         said: Json = {"study_instance_uid": study_uid, "series_instance_uid": series_uid}
@@ -86,14 +94,27 @@ def export_series(client: Client, series: Sequence[Series], formats: Sequence[st
 
 
 def _version(client: Client, study: str, series: str, uid: str, formats: Sequence[str], file: Path) -> Json:
-    if file.exists():
+    held = _held(file)
+    if held.issuperset(formats):
         return {"file": str(file), "skipped": True}
     try:
         with _opened(client, study, series, uid) as session:
             read_only = session.info["opened_from"]["read_only"]
-            return {"error": read_only} if read_only else export_session(client, session, formats, file)
+            wanted = sorted(held.union(formats))
+            return {"error": read_only} if read_only else export_session(client, session, wanted, file)
     except (ServiceError, TimeoutError) as error:
         return {"error": str(error)}
+
+
+def _held(file: Path) -> set[str]:
+    """Return the formats that an export's ZIP file holds; none if it is not there, or cannot be read."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            inside = set(archive.namelist())
+            formats = json.loads(archive.read(MANIFEST))["formats"]
+        return {one["name"] for one in formats if one["reason"] is None and inside.issuperset(one["files"])}
+    except (OSError, zipfile.BadZipFile, ValueError, TypeError, KeyError):
+        return set()
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -94,20 +96,28 @@ def preload(
 
     Series that are not named are searched for in the archive that the DELINEATE_ARCHIVE_* settings describe.
     """
-    import httpx
-
     from delineate.cli.worklist import Named, preload_all, read_worklist
 
     try:
         named = [Named(study, tuple(series or ()))] if study else []
         named += read_worklist(worklist) if worklist else []
-        with Client(url, token=token) as client:
+        with _connected(url, token) as client:
             failed = preload_all(client, named, query or [], modality or [], wait=wait, say=typer.echo)
     except (ServiceError, OSError, ValueError) as error:
         _end(error)
-    except httpx.TransportError as error:
-        _end(OSError(f"No connection to {url} ({error}). Check that the service runs, and --url."))
     raise typer.Exit(1 if failed else 0)
+
+
+@contextmanager
+def _connected(url: str, token: str | None) -> Iterator[Client]:
+    """Connect to a running service; OSError with the remedy if it cannot be reached, or goes away."""
+    import httpx
+
+    try:
+        with Client(url, token=token) as client:
+            yield client
+    except httpx.TransportError as error:
+        raise OSError(f"No connection to {url} ({error}). Check that the service runs, and --url.") from error
 
 
 @app.command()
@@ -123,7 +133,7 @@ def segment(
 ) -> None:
     """Segment a series by the prompts of a file, without a browser; prints what was made as JSON."""
     try:
-        with Client(url, token=token) as client:
+        with _connected(url, token) as client:
             made = client.segment_file(study, series, _read_prompts(prompts), volume=volume, accept=accept, out=out)
     except (ServiceError, OSError, ValueError) as error:
         _end(error)
@@ -149,12 +159,13 @@ def export_(
 ) -> None:
     """Export a session's segments, or the newest stored segmentations of series; prints each file as a JSON line.
 
-    Files that are there already are left alone, so that the same command goes on where it was broken off.
+    Of series, files that hold the formats already are left alone, so that the same command goes on where it was broken
+    off; others are replaced by files that hold what they did, and these. 1: something, or one format of it, failed.
     """
     from delineate.cli.cohort import export_all
 
     try:
-        with Client(url, token=token) as client:
+        with _connected(url, token) as client:
             failed = export_all(client, formats, out, session, study, series or [], worklist, say=typer.echo)
     except (ServiceError, OSError, ValueError, TimeoutError) as error:
         _end(error)

@@ -171,6 +171,36 @@ class Labelmap:
         return self.shape == other.shape and self.change_to(other).box.is_empty
 
 
+@dataclass(frozen=True, slots=True)
+class PackedRegion:
+    """A region as the journal keeps it: the box, and its voxels as ``bits-deflate``."""
+
+    box: Box
+    data: bytes
+
+    @classmethod
+    def of(cls, region: Region) -> PackedRegion:
+        """Pack a region."""
+        return cls(region.box, pack(region.voxels))
+
+    @property
+    def count(self) -> int:
+        """Number of voxels set."""
+        return count_packed(self.data)
+
+    def region(self) -> Region:
+        """Unpack it."""
+        return Region(self.box, unpack(self.data, self.box.shape))
+
+    def labelmap(self, shape: tuple[int, int, int]) -> Labelmap:
+        """Unpack it as the labelmap of a volume of ``shape`` (k, j, i)."""
+        return Labelmap(shape, self.region())
+
+
+NOTHING = PackedRegion.of(Region.empty())
+"""The packed region of an empty labelmap."""
+
+
 def true_bounds(mask: Voxels) -> Box:
     """Return the smallest half-open box that holds every true voxel of ``mask``."""
     slices = np.asarray(mask.reshape(mask.shape[0], mask.shape[1] * mask.shape[2]).any(axis=1))

@@ -148,11 +148,13 @@ class VolumeCache(Protocol):
     def recall(self, digest: str, volume: str | None) -> VolumePlan | None:
         """Return the plan that headers with this hash gave for a selector, if its volume is still there."""
 
-    def load(self, plan: VolumePlan, fill: FillVoxels, while_waiting: WhileWaiting = ...) -> Volume:
+    def load(
+        self, plan: VolumePlan, fill: FillVoxels, while_waiting: WhileWaiting = ..., begin: Callable[[], object] = ...
+    ) -> Volume:
         """Return the plan's volume; if it is not there, have ``fill`` write it, once for all who ask meanwhile.
 
         It is kept at least as long as a view of its voxels lives. If ``fill`` raises, nothing stays, and the next who
-        waits fills.
+        waits fills. ``begin`` is called by whoever is to fill, before there is any room taken for the volume.
 
         Raises
         ------
@@ -315,6 +317,9 @@ class SegmentationReader(Protocol):
 
     def read(self, part10: bytes, reference: InstanceReference, plan: VolumePlan) -> StoredSegmentation:
         """Return the segmentation on the plan's grid, or read-only with the reason; SegmentationError leaves if not."""
+
+    def sources(self, part10: bytes) -> frozenset[str]:
+        """Return the SOP Instance UIDs of the images that its frames say they were made from; empty if they do not."""
 
 
 @dataclass(frozen=True, slots=True)

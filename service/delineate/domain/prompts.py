@@ -8,7 +8,7 @@ from typing import Literal
 
 from delineate.domain.errors import PromptMalformed
 from delineate.domain.geometry import Box, PatientPoint, VoxelIndex
-from delineate.domain.labelmap import Region
+from delineate.domain.labelmap import PackedRegion, Region
 
 PromptKind = Literal["point", "box", "scribble", "lasso", "labelmap"]
 
@@ -79,8 +79,14 @@ class LabelmapPrompt:
     """Replaces the segment: zero outside the region; no model run."""
 
     origin: PromptOrigin
-    region: Region
+    packed: PackedRegion
+    """A session keeps its prompts, and an edit may be as large as the volume: unpacked only to be carried out."""
     kind: Literal["labelmap"] = "labelmap"
+
+    @classmethod
+    def of(cls, origin: PromptOrigin, region: Region) -> LabelmapPrompt:
+        """Pack a region."""
+        return cls(origin, PackedRegion.of(region))
 
 
 Prompt = PointPrompt | DrawnPrompt | LabelmapPrompt

@@ -17,10 +17,10 @@ import numpy as np
 
 from delineate.domain.errors import RecordingUnreadable
 from delineate.domain.geometry import Box
-from delineate.domain.labelmap import Labelmap
+from delineate.domain.labelmap import Labelmap, PackedRegion
 from delineate.domain.model import ModelInfo
 from delineate.domain.ports import Acceptance, AcceptedSegment
-from delineate.domain.records import Json, PackedRegion, plan_from_json, plan_to_json
+from delineate.domain.records import Json, plan_from_json, plan_to_json
 from delineate.domain.session import Entry
 from delineate.domain.volume import VolumePlan
 

@@ -3,47 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from delineate.domain.geometry import Box, PatientPoint, VolumeGeometry
-from delineate.domain.labelmap import Labelmap, Region, count_packed, pack, unpack
+from delineate.domain.labelmap import PackedRegion
 from delineate.domain.prompts import DrawnPrompt, LabelmapPrompt, PointPrompt, Prompt, PromptOrigin
 from delineate.domain.result import Result, ResultDocument
 from delineate.domain.segment import CODES, CodedConcept, SegmentDescription
 from delineate.domain.volume import SliceSource, VolumePlan
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class PackedRegion:
-    """A region as the journal keeps it: the box, and its voxels as ``bits-deflate`` (labelmap.py)."""
-
-    box: Box
-    data: bytes
-
-    @classmethod
-    def of(cls, region: Region) -> PackedRegion:
-        """Pack a region."""
-        return cls(region.box, pack(region.voxels))
-
-    @property
-    def count(self) -> int:
-        """Number of voxels set."""
-        return count_packed(self.data)
-
-    def region(self) -> Region:
-        """Unpack it."""
-        return Region(self.box, unpack(self.data, self.box.shape))
-
-    def labelmap(self, shape: tuple[int, int, int]) -> Labelmap:
-        """Unpack it as the labelmap of a volume of ``shape`` (k, j, i)."""
-        return Labelmap(shape, self.region())
-
-
-NOTHING = PackedRegion.of(Region.empty())
-"""The packed region of an empty labelmap."""
 
 
 def prompt_to_json(prompt: Prompt) -> tuple[Json, bytes]:
@@ -55,9 +25,9 @@ def prompt_to_json(prompt: Prompt) -> tuple[Json, bytes]:
         case DrawnPrompt(points=points, plane_normal=normal):
             data["points"] = [p.as_tuple() for p in points]
             data["plane_normal"] = normal
-        case LabelmapPrompt(region=region):
-            data["box"] = region.box.bounds
-            return data, pack(region.voxels)
+        case LabelmapPrompt(packed=packed):
+            data["box"] = packed.box.bounds
+            return data, packed.data
     return data, b""
 
 
@@ -72,8 +42,7 @@ def prompt_from_json(data: Mapping[str, Any], blob: bytes) -> Prompt:
     )
     kind = data["kind"]
     if kind == "labelmap":
-        box = Box.from_bounds(data["box"])
-        return LabelmapPrompt(origin, Region(box, unpack(blob, box.shape)))
+        return LabelmapPrompt(origin, PackedRegion(Box.from_bounds(data["box"]), blob))
     points = tuple(PatientPoint(*p) for p in data["points"])
     if kind == "point":
         return PointPrompt(origin, points[0])

@@ -66,8 +66,8 @@ class ReportCodec(Protocol):
     def encode_prompts(self, record: PromptRecord) -> bytes:
         """Return the record as a Part 10 file."""
 
-    def authors(self, document: bytes) -> Mapping[int, tuple[str, ...]]:
-        """Return whom a report of measurements names for each segment, by Segment Number of its segmentation."""
+    def authors(self, document: bytes) -> Mapping[str, tuple[str, ...]]:
+        """Return whom a report of measurements names for each segment, by Tracking UID."""
 
     def compare(self, sent: bytes, received: bytes) -> StoredDifference:
         """Compare identifiers, states and content; StoredDifferently if they are not equal."""

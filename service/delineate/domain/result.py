@@ -88,7 +88,7 @@ class Result:
     version_checked: bool = True
     """Whether it is known that nobody has stored a newer version than the predecessor, or that the user knows of it."""
     known_versions: tuple[str, ...] = ()
-    """SOP Instance UIDs of newer versions that the user wants to store beside."""
+    """SOP Instance UIDs of newer versions that its session had accepted before, or the user wants to store beside."""
 
     @property
     def failed_documents(self) -> tuple[ResultDocument, ...]:

@@ -48,7 +48,7 @@ LATERALITIES = (
 """The sides that a segment can be given (of CID 244, PS3.16); "Unilateral" says nothing that one can draw."""
 
 
-ANATOMY = (("SCT", "91723000"), ("SCT", "123037004"), ("SCT", "85756007"))
+ANATOMY = (("SCT", "91723000"), ("SCT", "123037004"), ("SCT", "85756007"), ("SRT", "T-D000A"), ("SRT", "T-D0050"))
 """Segmentation categories of what is itself a place in the body: anatomical and body structures, and tissue."""
 
 CODES = ("category", "type", "region", "laterality")

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from delineate.domain.records import Json, PackedRegion
+from delineate.domain.labelmap import PackedRegion
+from delineate.domain.records import Json
 from delineate.domain.segment import SegmentDescription
 
 SEGMENTATION_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")

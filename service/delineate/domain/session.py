@@ -41,16 +41,9 @@ from delineate.domain.errors import (
     SegmentNotFound,
 )
 from delineate.domain.geometry import Box
-from delineate.domain.labelmap import Labelmap, Region
+from delineate.domain.labelmap import NOTHING, Labelmap, PackedRegion, Region
 from delineate.domain.prompts import Prompt
-from delineate.domain.records import (
-    NOTHING,
-    Json,
-    PackedRegion,
-    description_from_json,
-    plan_from_json,
-    prompt_from_json,
-)
+from delineate.domain.records import Json, description_from_json, plan_from_json, prompt_from_json
 from delineate.domain.segment import SegmentDescription
 from delineate.domain.segmentation import OpenedFrom, SegmentOrigin, opened_from_json, origin_from_json
 from delineate.domain.volume import VolumePlan

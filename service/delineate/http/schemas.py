@@ -127,7 +127,7 @@ class SubmitPrompt(Request):
             raise PromptMalformed(f"The labelmap cannot be read: {error}.") from error
         if region is None:
             raise PromptMalformed(f"The labelmap's box {box.bounds} lies outside the volume of shape {shape}.")
-        return LabelmapPrompt(origin, region)
+        return LabelmapPrompt.of(origin, region)
 
 
 # --- replies --------------------------------------------------------------------------------------

@@ -102,14 +102,21 @@ class Accepting:
             yield True
             return
         with self.versions.turn(base.sop_instance_uid):
-            own = [self.results.load(name).sop_instance_uid for name in live.session.results]
             checked = False
             with contextlib.suppress(*TEMPORARY):  # then it is asked before storing
                 self.versions.check(
-                    live.session.study_instance_uid, base.sop_instance_uid, own=own, known=request.known_versions
+                    live.session.study_instance_uid,
+                    base.sop_instance_uid,
+                    session=live.session.id,
+                    known=self._known(live, request),
                 )
                 checked = True
             yield checked
+
+    def _known(self, live: LiveSession, request: AcceptRequest) -> tuple[str, ...]:
+        """Return the newer versions that are no surprise: the session's own, and those that the user has chosen."""
+        own = [self.results.load(name).sop_instance_uid for name in live.session.results]
+        return (*own, *request.known_versions)
 
     def _accepted(
         self, live: LiveSession, request: AcceptRequest, base: InstanceReference | None, key: str, *, checked: bool
@@ -137,7 +144,7 @@ class Accepting:
             documents=tuple(document_of(sop_instance_uid, kind) for kind in kinds),
             predecessor=base.sop_instance_uid if base else None,
             version_checked=checked,
-            known_versions=tuple(request.known_versions),
+            known_versions=self._known(live, request),
         )
         frozen = freeze(
             live,
@@ -174,7 +181,7 @@ def retry_result(results: ResultStore, outbox: Outbox, result: Result) -> Result
         problem=None,
         next_try_at=None,
         documents=documents,
-        version_checked=result.version_checked or result.problem == "NewerVersions",
+        version_checked=result.problem == "NewerVersions",
     )
     results.save(again)
     outbox.schedule(again.id)

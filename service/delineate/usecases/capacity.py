@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from math import prod
 from typing import Literal
@@ -96,11 +96,14 @@ class Capacity:
         """Return the engines to close so that the session can run; None if what runs leaves no room for it."""
         return [] if live.engine is not None else self._make_room(running, runner=live)
 
-    def for_volume(self, plan: VolumePlan, running: Set[str]) -> list[Engine] | None:
-        """Return the engines to close so that a volume can be loaded; None if what runs leaves no room for it."""
-        return self._make_room(running, plan=plan)
+    def for_volume(self, plan: VolumePlan, running: Set[str], arriving: Sequence[VolumePlan]) -> list[Engine] | None:
+        """Return the engines to close so that a volume can be loaded beside those that are being loaded (``arriving``).
 
-    def park_idle(self, running: Set[str], idle_s: float = 0.0) -> None:
+        None if what runs, or arrives, leaves no room for it.
+        """
+        return self._make_room(running, plans=(*arriving, plan)) if self.limits.volumes_in_memory else []
+
+    def park_idle(self, running: Set[str], idle_s: float) -> None:
         """Take engine and volume from every session that has been idle for so long."""
         before = self._clock() - idle_s
         for live in self._sessions():
@@ -110,14 +113,14 @@ class Capacity:
                     engine.close()
 
     def _make_room(
-        self, running: Set[str], *, runner: LiveSession | None = None, plan: VolumePlan | None = None
+        self, running: Set[str], *, runner: LiveSession | None = None, plans: Sequence[VolumePlan] = ()
     ) -> list[Engine] | None:
         """Park who has been idle for too long, then who was touched longest ago, until there is room.
 
         Nobody is parked for room that there is not even so.
         """
         self.park_idle(running, self.limits.idle_s)
-        held = _Held.of(self._sessions(), running, runner, plan)
+        held = _Held.of(self._sessions(), running, runner, plans)
         victims: list[tuple[LiveSession, Part]] = []
         for live, part in held.idle():
             if self._fits(held):
@@ -154,11 +157,12 @@ class _Held:
     engines: dict[str, LiveSession]
     volumes: dict[str, LiveSession]
     staying: Set[str]
-    arriving: VolumePlan | None
+    arriving: Sequence[VolumePlan]
+    """Of volumes; the last is the one that is wanted."""
 
     @classmethod
     def of(
-        cls, sessions: Iterable[LiveSession], running: Set[str], runner: LiveSession | None, plan: VolumePlan | None
+        cls, sessions: Iterable[LiveSession], running: Set[str], runner: LiveSession | None, plans: Sequence[VolumePlan]
     ) -> _Held:
         """Return what is held now, what runs has its engine or will have it, and what is wanted."""
         staying = {*running, *((runner.session.id,) if runner is not None else ())}
@@ -169,7 +173,7 @@ class _Held:
                 engines[name] = live
             if live.volume is not None:
                 volumes[name] = live
-        return cls(engines, volumes, staying, plan)
+        return cls(engines, volumes, staying, plans)
 
     def idle(self) -> Iterator[tuple[LiveSession, Part]]:
         """Yield what can be given up: who has nothing to do first, then who was touched longest ago."""
@@ -187,12 +191,13 @@ class _Held:
     def volume_plans(self) -> list[VolumePlan]:
         """Return the plans of the volumes."""
         plans = [live.volume.plan for live in self.volumes.values() if live.volume is not None]
-        return [*plans, self.arriving] if self.arriving is not None else plans
+        return [*plans, *self.arriving]
 
     def is_shared(self) -> bool:
-        """Tell whether anything but what is wanted is held."""
-        wanted = 1 if self.arriving is None else 0
-        return len(self.engines) > wanted or bool(self.volumes.keys() - self.staying)
+        """Tell whether anything but what is wanted is held, or on its way."""
+        wanted = 0 if self.arriving else 1
+        others = {_key(plan) for plan in self.arriving[:-1]} - {_key(plan) for plan in self.arriving[-1:]}
+        return len(self.engines) > wanted or bool(self.volumes.keys() - self.staying) or bool(others)
 
 
 def _key(plan: VolumePlan) -> tuple[str, str | None]:

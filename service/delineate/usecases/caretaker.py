@@ -1,4 +1,4 @@
-"""What comes round: results and exports that nobody works on, what is past retention, sessions that nobody uses."""
+"""What comes round: sessions that nobody uses, results and exports that nobody works on, what is past retention."""
 
 from __future__ import annotations
 
@@ -94,8 +94,9 @@ class Caretaker:
         while not self._closing.wait(self._round_s * random.uniform(0.75, 1.25)):  # noqa: S311
             rounds += 1
             try:
-                self._turns.rescan()
+                self._host.park()
                 self._host.rest(REST_S)
+                self._turns.rescan()
                 if self._exports is not None:
                     self._exports.rescan()
                 if rounds % ROUNDS_PER_PURGE == 0:

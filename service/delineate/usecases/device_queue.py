@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -23,11 +23,14 @@ class Room(Protocol):
     def for_run(self, live: LiveSession, running: Set[str]) -> list[Engine] | None:
         """Return the engines to close so that the session can run; None if what runs leaves no room for it."""
 
-    def for_volume(self, plan: VolumePlan, running: Set[str]) -> list[Engine] | None:
-        """Return the engines to close so that a volume can be loaded; None if what runs leaves no room for it."""
+    def for_volume(self, plan: VolumePlan, running: Set[str], arriving: Sequence[VolumePlan]) -> list[Engine] | None:
+        """Return the engines to close so that a volume can be loaded beside those that are being loaded (``arriving``).
 
-    def park_idle(self, running: Set[str]) -> None:
-        """Take engine and volume from every session that has nothing to do."""
+        None if what runs, or arrives, leaves no room for it.
+        """
+
+    def park_idle(self, running: Set[str], idle_s: float) -> None:
+        """Take engine and volume from every session that has had nothing to do for so long."""
 
 
 @dataclass(slots=True, eq=False)
@@ -64,6 +67,8 @@ class DeviceQueue:
         """Session to user, in the order in which the runs began."""
         self._waiting: OrderedDict[str, deque[_Waiter]] = OrderedDict()
         """Of each user; the user who had a turn, or came, last is the last."""
+        self._arriving: list[VolumePlan] = []
+        """Plans of the volumes that have been given room, and that no session holds yet."""
         self._guard = threading.RLock()
 
     @contextmanager
@@ -103,22 +108,24 @@ class DeviceQueue:
             engine.close()
         self.look_again()
 
-    def make_room(self, live: LiveSession, plan: VolumePlan, stopping: threading.Event) -> None:
-        """Wait until there is room for a volume; a session that was admitted has it already."""
-        while not stopping.is_set():
-            with self._guard:
-                admitted = live.session.id in self._runs
-                engines = [] if admitted else self._room.for_volume(plan, self._runs.keys())
-            for engine in engines or ():
-                engine.close()
-            if engines is not None:
-                return
-            stopping.wait(LOOK_AGAIN_S)
+    @contextmanager
+    def room(self, live: LiveSession, plan: VolumePlan, stopping: threading.Event) -> Iterator[None]:
+        """Wait until there is room for a volume, and keep it free for the time of the context.
 
-    def park_idle(self) -> None:
-        """Take engine and volume from every session that has nothing to do."""
+        A session that was admitted has room already.
+        """
+        kept = self._wait_for_room(live, plan, stopping)
+        try:
+            yield
+        finally:
+            if kept:
+                with self._guard:
+                    self._arriving.remove(plan)
+
+    def park_idle(self, idle_s: float = 0.0) -> None:
+        """Take engine and volume from every session that has had nothing to do for so long."""
         with self._guard:
-            self._room.park_idle(self._runs.keys())
+            self._room.park_idle(self._runs.keys(), idle_s)
 
     @property
     def lengths(self) -> tuple[int, int]:
@@ -146,6 +153,22 @@ class DeviceQueue:
                 return job.prompt_id, ahead
             ahead += 1
         return None
+
+    def _wait_for_room(self, live: LiveSession, plan: VolumePlan, stopping: threading.Event) -> bool:
+        """Return whether room is kept for the volume."""
+        while not stopping.is_set():
+            with self._guard:
+                if live.session.id in self._runs:
+                    return False
+                engines = self._room.for_volume(plan, self._runs.keys(), self._arriving)
+                if engines is not None:
+                    self._arriving.append(plan)
+            if engines is not None:
+                for engine in engines:
+                    engine.close()
+                return True
+            stopping.wait(LOOK_AGAIN_S)
+        return False
 
     def _wait(self, waiter: _Waiter) -> bool:
         with self._guard:

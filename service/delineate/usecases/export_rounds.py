@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
-from delineate.domain.export import ExportStore
+from delineate.domain.export import Export, ExportStore
 
 EXPORT_RETENTION_S = 7 * 86_400.0
 """How long an export is kept after it was asked for."""
 SENT_AGAIN_S = 60.0
 """After so long, an unfinished export is sent again: its writer, or its message, may have gone. Who gets the message
-leaves one alone that is being written."""
+leaves one alone that is being written. Each time the pause doubles, for the messages wait while nobody takes them."""
+LONGEST_PAUSE_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """When an export was sent last, and how long after that it is sent again."""
+
+    at: float
+    """Seconds since the epoch."""
+    pause_s: float = SENT_AGAIN_S
+
+    def again(self, now: float) -> Sending:
+        """Return the next one."""
+        return Sending(now, min(2 * self.pause_s, LONGEST_PAUSE_S))
 
 
 class ExportQueue(Protocol):
@@ -29,28 +44,32 @@ class ExportRounds:
         self._store = store
         self._queue = queue
         self._clock = clock
-        self._sent: dict[str, float] = {}
+        self._sent: dict[str, Sending] = {}
 
     def resume(self) -> None:
         """After a start: forget exports past their time, and send every one that is not finished."""
         self.purge_expired()
-        self._sent = {export.id: 0.0 for export in self._store.all() if not export.is_finished}
-        self.rescan()
+        now = self._clock()
+        self._sent = {export.id: Sending(now) for export in self._unfinished()}
+        for export_id in self._sent:
+            self._queue.send(export_id)
 
     def rescan(self) -> None:
         """Send exports again that were sent a while ago, and are not finished."""
         now = self._clock()
-        unfinished = [export for export in self._store.all() if not export.is_finished]
-        self._sent = {export.id: self._sent.get(export.id, export.created_at) for export in unfinished}
-        for export_id, sent_at in self._sent.items():
-            if now - sent_at >= SENT_AGAIN_S:
-                self._sent[export_id] = now
+        self._sent = {e.id: self._sent.get(e.id, Sending(e.created_at)) for e in self._unfinished()}
+        for export_id, sent in self._sent.items():
+            if now - sent.at >= sent.pause_s:
+                self._sent[export_id] = sent.again(now)
                 self._queue.send(export_id)
 
     def purge_expired(self) -> None:
-        """Forget exports past their time, and what is left of requests that were killed."""
-        self._store.sweep()
+        """Forget exports past their time, and what no export will come of."""
         before = self._clock() - EXPORT_RETENTION_S
+        self._store.sweep(before)
         for export in self._store.all():
             if export.created_at < before:
                 self._store.purge(export.id)
+
+    def _unfinished(self) -> list[Export]:
+        return [export for export in self._store.all() if not export.is_finished]

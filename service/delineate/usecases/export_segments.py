@@ -8,8 +8,9 @@ import uuid
 from collections.abc import Callable, Sequence
 
 from delineate.domain.errors import ExportNotFound, ExportNotReady, NotPermitted
-from delineate.domain.export import FORMATS, Export, ExportedFormat, ExportStore
+from delineate.domain.export import FORMATS, EmptySegment, Export, ExportedFormat, ExportStore
 from delineate.domain.ports import Segmenter
+from delineate.domain.session import SegmentRecord
 from delineate.usecases.export_rounds import ExportQueue
 from delineate.usecases.frozen import chosen_segments, freeze
 from delineate.usecases.live import LiveSession
@@ -29,41 +30,35 @@ class Exports:
     def request(self, live: LiveSession, formats: Sequence[str], numbers: Sequence[int] | None, *, key: str) -> Export:
         """Freeze the segments as they are now and have them written in those formats; the same key is the same export.
 
+        Parameters
+        ----------
+        numbers
+            Segment Numbers; None: of all segments that are not empty.
+
         Raises
         ------
         SegmentEmpty, SegmentUnnamed
-            If one of the segments cannot be exported.
+            If one of the segments cannot be exported, or all are empty.
         """
         made = uuid.uuid5(uuid.NAMESPACE_OID, f"{live.session.id}/export/{key}")
-        known = None
         with live.lock:
             plan = live.plan
             export_id = f"{plan.series_instance_uid}~{made.hex}"
             with contextlib.suppress(ExportNotFound):
-                known = self._store.load(export_id)
-            if known is not None:
-                return known
-            now = self._clock()
-            chosen = chosen_segments(live, numbers)
-            content = freeze(
-                live,
-                chosen,
-                model=self._segmenter.info,
-                series_description=None,
-                encoding="BINARY",
-                predecessor=live.session.opened_from.reference if live.session.opened_from else None,
+                return self._store.load(export_id)
+            chosen, empty = _chosen(live, numbers)
+            export = Export(
+                id=export_id,
+                session=live.session.id,
+                user=live.session.user,
+                study_instance_uid=plan.study_instance_uid,
+                series_instance_uid=plan.series_instance_uid,
+                created_at=self._clock(),
+                formats=tuple(ExportedFormat(name) for name in FORMATS if name in formats),
+                empty=empty,
             )
-        export = Export(
-            id=export_id,
-            session=live.session.id,
-            user=live.session.user,
-            study_instance_uid=plan.study_instance_uid,
-            series_instance_uid=plan.series_instance_uid,
-            created_at=now,
-            formats=tuple(ExportedFormat(name) for name in FORMATS if name in formats),
-        )
-        self._store.write_content(export.id, content)
-        self._store.save(export)
+            content = self._frozen(live, chosen)
+        self._store.create(export, content)
         self._queue.send(export.id)
         return export
 
@@ -85,3 +80,24 @@ class Exports:
     def delete(self, export_id: str, user: str) -> None:
         """Forget an export and its file."""
         self._store.purge(self.get(export_id, user).id)
+
+    def _frozen(self, live: LiveSession, chosen: Sequence[SegmentRecord]) -> bytes:
+        return freeze(
+            live,
+            chosen,
+            model=self._segmenter.info,
+            series_description=None,
+            encoding="BINARY",
+            predecessor=live.session.opened_from.reference if live.session.opened_from else None,
+        )
+
+
+def _chosen(live: LiveSession, numbers: Sequence[int] | None) -> tuple[list[SegmentRecord], tuple[EmptySegment, ...]]:
+    """Return the segments to export, and those that are left out where all are asked for."""
+    if numbers is not None:
+        return chosen_segments(live, numbers), ()
+    segments = live.session.segments.values()
+    empty = [s for s in segments if s.packed.box.is_empty]
+    drawn = [s.number for s in segments if not s.packed.box.is_empty]
+    left_out = tuple(EmptySegment(s.number, s.description.label, s.tracking_uid) for s in empty)
+    return chosen_segments(live, drawn or None), left_out

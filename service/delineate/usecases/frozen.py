@@ -11,12 +11,12 @@ from typing import Any
 
 from delineate.domain.errors import SegmentEmpty, SegmentsOverlap, SegmentUnnamed
 from delineate.domain.geometry import Box
+from delineate.domain.labelmap import PackedRegion
 from delineate.domain.model import ModelInfo
 from delineate.domain.ports import Acceptance, AcceptedSegment, SegmentationEncoding
 from delineate.domain.prompts import Prompt
 from delineate.domain.records import (
     Json,
-    PackedRegion,
     description_from_json,
     description_to_json,
     plan_from_json,

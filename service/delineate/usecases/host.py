@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from delineate.domain.errors import (
-    CacheFull,
+    ArchiveUnreachable,
     DelineateError,
     IdempotencyConflict,
     JournalUnavailable,
@@ -36,8 +36,10 @@ log = logging.getLogger(__name__)
 
 LANES = 1024
 """Threads that run prompts, made when they are needed: more than sessions are ever busy or wait at once."""
-LOADERS = 2
-"""Series that are fetched at the same time."""
+LOADERS = 1024
+"""Threads that open series, made when they are needed: a series that is at hand never waits for one that is fetched."""
+READERS = 8
+"""Series whose headers, and segmentations, are read for openings at the same time."""
 
 
 class SessionHost:
@@ -74,6 +76,7 @@ class SessionHost:
         self.clock = clock
         self.lanes = ThreadPoolExecutor(LANES, thread_name_prefix="lane")
         self.loaders = ThreadPoolExecutor(LOADERS, thread_name_prefix="loader")
+        self._reading = threading.BoundedSemaphore(READERS)
         self.capacity = Capacity(limits, segmenter.engine_bytes, self.all, clock)
         self.queue = DeviceQueue(self._queue_moved, self.capacity)
         self._go_on = go_on
@@ -95,7 +98,9 @@ class SessionHost:
         SessionOwnedElsewhere, JournalUnavailable
             If it cannot be served here now.
         """
-        return _of(user, self._registry.take(session_id))
+        live = _of(user, self._registry.take(session_id))
+        live.used_at = self.clock()
+        return live
 
     def all(self) -> list[LiveSession]:
         """Return every session that is here."""
@@ -118,15 +123,13 @@ class SessionHost:
             raise IdempotencyConflict(f"Idempotency-Key {key} was used before for another request. Use a new one.")
         return self.get(known[0].session_id, user)
 
-    def open_sessions(self, user: str, study_instance_uid: str | None = None) -> list[LiveSession]:
-        """Return a user's open sessions, oldest first, of one study or of all; those served elsewhere as copies."""
-        found = []
+    def open_sessions(self, user: str, study_instance_uid: str | None = None) -> Iterator[LiveSession]:
+        """Yield a user's open sessions, oldest first, of one study or of all; those that are not here as copies."""
         for opening in self.journal.openings(user):
             if not opening.ended and study_instance_uid in (None, opening.data["study_instance_uid"]):
                 live = self._registry.look(opening.session_id)
                 if live is not None and live.session.state in ("loading", "ready"):
-                    found.append(live)
-        return found
+                    yield live
 
     def record(self, live: LiveSession, *entries: Entry) -> None:
         """Append entries to the session's journal, then fold them into its state and tell who listens.
@@ -181,9 +184,9 @@ class SessionHost:
 
     # --- start and stop ---------------------------------------------------------------------------
 
-    def rebuild(self) -> None:
-        """Take every session over that nobody serves, and go on with each."""
-        for session_id in self.journal.sessions():
+    def rebuild(self, session_ids: Iterable[str]) -> None:
+        """Take those sessions over that nobody serves, and go on with each; others are read when they are asked for."""
+        for session_id in session_ids:
             with suppress(SessionOwnedElsewhere):
                 self._registry.take(session_id)
         log.info("sessions rebuilt", extra={"known": len(self.all())})
@@ -192,12 +195,16 @@ class SessionHost:
         """Forget a session for good if nobody serves it elsewhere and ``may`` agrees; return what it was."""
         return self._registry.purge(session_id, may)
 
-    def rest(self, untouched_s: float) -> None:
+    def park(self) -> None:
+        """Take engine and volume from the sessions that have been idle for long; their next prompt has them again."""
+        self.queue.park_idle(self.capacity.limits.idle_s)
+
+    def rest(self, unused_s: float) -> None:
         """Give the sessions back that nobody has used for so long: memory and lease are free for others."""
         for live in self.all():
             with live.lock:
                 busy = live.draining or live.jobs or live.listeners or live.engine is not None
-                old = live.session.touched_at < self.clock() - untouched_s
+                old = max(live.session.touched_at, live.used_at) < self.clock() - unused_s
                 if old and not busy and live.session.state != "loading":
                     self._registry.drop(live, SessionOwnedElsewhere(live.session.id))
 
@@ -252,19 +259,28 @@ class SessionHost:
         volume = live.volume
         if volume is None:
             self.shelf.check_unchanged(live.plan)
-            volume = self.load_volume(live, live.plan)
-            with live.lock:
+            with self.loaded_volume(live, live.plan) as volume, live.lock:
                 volume = live.volume = live.volume or volume
         return volume
 
-    def load_volume(self, live: LiveSession, plan: VolumePlan) -> Volume:
-        """Fetch a volume for a session, when there is room for it; idle sessions give theirs up where it must be."""
-        self.queue.make_room(live, plan, self.closing)
-        try:
-            return self.shelf.load(plan, live.progressed)
-        except CacheFull:
-            self.queue.park_idle()
-            return self.shelf.load(plan, live.progressed)
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Wait until a further series may be read for an opening, and hold that right for the time of the context."""
+        with self._reading:
+            if self.closing.is_set():
+                raise ArchiveUnreachable("The service is stopping; the series is read again when it is back.")
+            yield
+
+    @contextmanager
+    def loaded_volume(self, live: LiveSession, plan: VolumePlan) -> Iterator[Volume]:
+        """Give a volume that the session takes before the context ends, fetched when there is room for it.
+
+        Idle sessions give theirs up where it must be.
+        """
+        with ExitStack() as held:
+            if not self.shelf.holds(plan):
+                held.enter_context(self.queue.room(live, plan, self.closing))
+            yield held.enter_context(self.shelf.loaded(plan, live.progressed, when_full=self.queue.park_idle))
 
     def standing(self) -> dict[str, int]:
         """Return how many open sessions are loading, live (with an engine) and parked."""

@@ -67,6 +67,8 @@ class LiveSession:
         self.progress: tuple[int, int, int] = (0, 0, 0)
         """Instances done, in all, bytes; of the volume's last fetch."""
         self.listeners = Listeners()
+        self.used_at = 0.0
+        """When somebody asked for it last, seconds since the epoch."""
 
     def settle(self) -> None:
         """Tell those who wait for the volume how loading ended."""

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
-from delineate.domain.labelmap import Labelmap
+from delineate.domain.labelmap import Labelmap, PackedRegion
 from delineate.domain.measured import MeasuredSegment, MeasuredSegments
 from delineate.domain.measurements import Measurements, measure
 from delineate.domain.ports import Acceptance, Archive, ScaleReader
-from delineate.domain.records import PackedRegion
 from delineate.domain.segment import SegmentDescription
 from delineate.domain.surface import CellMesher, CellSurfaces
 from delineate.domain.value_scale import ValueScale

@@ -9,9 +9,10 @@ from concurrent.futures import InvalidStateError
 from contextlib import suppress
 from typing import Any
 
-from delineate.domain.errors import DelineateError, ModelNotFound, PromptCancelled
+from delineate.domain.errors import DelineateError, ModelNotFound, PromptCancelled, VolumeChoiceRequired
 from delineate.domain.records import plan_to_json
-from delineate.domain.session import Entry
+from delineate.domain.session import Entry, Session
+from delineate.domain.volume import VolumePlan
 from delineate.usecases.host import SessionHost, problem_json
 from delineate.usecases.live import LiveSession
 from delineate.usecases.open_segmentation import opening_entries
@@ -107,23 +108,35 @@ def _load(host: SessionHost, live: LiveSession) -> None:
     session = live.session
     opening: list[Entry] = []
     try:
-        plan = host.shelf.plan(session.study_instance_uid, session.series_instance_uid, session.volume)
-        if session.segmentation is not None:
-            opening = opening_entries(host, host.segmentations.read(session.segmentation, plan))
+        with host.reading():
+            plan = _plan(host, session)
+            if session.segmentation is not None:
+                opening = opening_entries(host, host.segmentations.read(session.segmentation, plan))
         live.progressed(0, len(plan.instances), 0)
-        volume = host.load_volume(live, plan)
-        live.progressed(len(plan.instances), len(plan.instances), live.progress[2])
+        with host.loaded_volume(live, plan) as volume:
+            live.progressed(len(plan.instances), len(plan.instances), live.progress[2])
+            with live.lock:
+                if session.state == "loading":
+                    host.record(live, host.entry("loaded", plan=plan_to_json(plan)), *opening)
+                    live.volume = volume
     except DelineateError as error:
         _fail(host, live, error)
     except Exception as error:
         log.exception("loading failed", extra={"session": session.id})
         _fail(host, live, error)
     else:
-        with live.lock:
-            if session.state == "loading":
-                host.record(live, host.entry("loaded", plan=plan_to_json(plan)), *opening)
-                live.volume = volume
         live.settle()
+
+
+def _plan(host: SessionHost, session: Session) -> VolumePlan:
+    """Plan the volume; of several, where none was chosen, the one that the segmentation was made on."""
+    study, series = session.study_instance_uid, session.series_instance_uid
+    try:
+        return host.shelf.plan(study, series, session.volume)
+    except VolumeChoiceRequired:
+        if session.segmentation is None:
+            raise
+        return host.shelf.plan_holding(study, series, host.segmentations.sources(study, session.segmentation))
 
 
 def _fail(host: SessionHost, live: LiveSession, error: Exception) -> None:

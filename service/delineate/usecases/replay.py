@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from delineate.domain.errors import DelineateError
-from delineate.domain.labelmap import Labelmap
+from delineate.domain.labelmap import NOTHING, Labelmap, PackedRegion
 from delineate.domain.ports import Engine, Segmenter, SegmentHistory
 from delineate.domain.prompts import LabelmapPrompt, VoxelPrompt
 from delineate.domain.rasterise import rasterise
 from delineate.domain.recording import RecordedSegment, Recording, differences, differing_voxels, labelmap_digest
-from delineate.domain.records import NOTHING, PackedRegion
 from delineate.domain.session import Entry, SegmentRecord, Session, step_seed
 from delineate.domain.volume import Volume
 
@@ -134,7 +133,7 @@ class _Replay:
         prompts = [self.session.prompts[name] for name in entry.data["prompt_ids"]]
         content = prompts[-1]
         if isinstance(content, LabelmapPrompt):
-            return PackedRegion.of(Labelmap(self.session.shape, content.region.tight()).region)
+            return PackedRegion.of(Labelmap(self.session.shape, content.packed.region().tight()).region)
         record = self.session.segment(entry.data["segment"])
         history = self._history(record)
         voxel_prompts = [self._rasterised(p.origin.id) for p in prompts]

@@ -97,8 +97,8 @@ class ResultReports:
 
     def _authors_before(
         self, acceptance: Acceptance, reports: tuple[InstanceReference, ...]
-    ) -> Mapping[int, tuple[str, ...]]:
-        """Return who worked on the segments of the version before, by Segment Number: its report, else it, says so."""
+    ) -> Mapping[str, tuple[str, ...]]:
+        """Return who worked on the segments of the version before, by Tracking UID: its report, else it, says so."""
         study, predecessor = acceptance.plan.study_instance_uid, acceptance.predecessor
         if predecessor is None:
             return {}
@@ -109,7 +109,7 @@ class ResultReports:
         headers = self._archive.headers(study, predecessor.series_instance_uid)
         versions = [self._versions.version(header) for header in headers]
         said = [v.creator for v in versions if v.reference.sop_instance_uid == predecessor.sop_instance_uid]
-        return dict.fromkeys((s.origin.number for s in acceptance.segments if s.origin), tuple(filter(None, said)))
+        return dict.fromkeys((s.tracking_uid for s in acceptance.segments if s.origin), tuple(filter(None, said)))
 
     def _predecessors(self, acceptance: Acceptance, kind: DocumentKind) -> tuple[InstanceReference, ...]:
         """Return the same document of the version before, if the archive has it."""
@@ -120,7 +120,7 @@ class ResultReports:
         return () if found is None else (found,)
 
 
-def authors_of(segment: AcceptedSegment, user: str, before: Mapping[int, tuple[str, ...]]) -> tuple[str, ...]:
-    """Return who worked on a segment: those of the version before, and the user unless it was left untouched."""
-    earlier = before.get(segment.origin.number, ()) if segment.origin is not None else ()
+def authors_of(segment: AcceptedSegment, user: str, before: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Return who worked on a finding: those of the version before, and the user unless it was left untouched."""
+    earlier = before.get(segment.tracking_uid, ())
     return earlier if segment.untouched else (*earlier, user)

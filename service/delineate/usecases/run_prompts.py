@@ -9,11 +9,10 @@ from functools import partial
 from itertools import takewhile
 
 from delineate.domain.errors import DelineateError, PredictionFailed, PromptCancelled, SegmenterError
-from delineate.domain.labelmap import Labelmap, Region
+from delineate.domain.labelmap import Labelmap, PackedRegion, Region
 from delineate.domain.ports import SegmentHistory, StepOutcome
 from delineate.domain.prompts import LabelmapPrompt, VoxelPrompt
 from delineate.domain.rasterise import rasterise
-from delineate.domain.records import PackedRegion
 from delineate.domain.session import Change, Entry, SegmentRecord, Timing, step_seed
 from delineate.usecases.events import QueueMoved, SegmentChanged
 from delineate.usecases.host import SessionHost, problem_json
@@ -138,7 +137,7 @@ def _run_batch(host: SessionHost, live: LiveSession, jobs: tuple[Job, ...]) -> N
     started = time.monotonic()
     content = jobs[-1].content
     if isinstance(content, LabelmapPrompt):
-        after = Labelmap(live.session.shape, content.region.tight())
+        after = Labelmap(live.session.shape, content.packed.region().tight())
         _conclude(host, live, jobs, "labelmap", after, Timing(queue=_ms(started - jobs[0].queued_at)))
         return
     outcome, after = _run_model(host, live, jobs)

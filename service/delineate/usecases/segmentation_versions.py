@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from weakref import WeakValueDictionary
@@ -48,17 +48,17 @@ class SegmentationVersions:
         with turn.lock:
             yield
 
-    def check(self, study_instance_uid: str, base: str, *, own: Collection[str], known: Collection[str]) -> None:
+    def check(self, study_instance_uid: str, base: str, *, session: str, known: Collection[str]) -> None:
         """Return if a next version of ``base`` overlooks nobody's work.
 
         Parameters
         ----------
         base
             SOP Instance UID of the segmentation that is to get a next version.
-        own
-            SOP Instance UIDs of what the same session has made of it.
+        session
+            Whose results on their way overlook nobody's work.
         known
-            SOP Instance UIDs of newer versions that the user wants to store beside.
+            SOP Instance UIDs of newer versions that the same session has stored, or wants to store beside.
 
         Raises
         ------
@@ -67,12 +67,9 @@ class SegmentationVersions:
         ArchiveError
             If the archive cannot be asked.
         """
-        ours = {*own, *known}
-        found = [*self._under_way(study_instance_uid), *self._of_study(study_instance_uid)]
-        by_uid = {version.reference.sop_instance_uid: version for version in found}
-        newer = [v for v in newer_than(base, by_uid.values()) if v.reference.sop_instance_uid not in ours]
-        if newer:
-            raise NewerVersions(base, tuple(_said(version) for version in newer))
+        under_way = self._under_way(study_instance_uid, session)
+        _refuse_newer(base, under_way, known)  # even while the archive is away
+        _refuse_newer(base, [*under_way, *self._of_study(study_instance_uid)], known)
 
     def _of_study(self, study_instance_uid: str) -> list[SegmentationVersion]:
         references = self._archive.segmentations(study_instance_uid)
@@ -94,13 +91,22 @@ class SegmentationVersions:
             known = self._known.get(reference.sop_instance_uid)
         return known
 
-    def _under_way(self, study_instance_uid: str) -> list[SegmentationVersion]:
-        """Return the next versions that were accepted and are not in the archive yet."""
+    def _under_way(self, study_instance_uid: str, session: str) -> list[SegmentationVersion]:
+        """Return the next versions that other sessions have accepted and that are not in the archive yet."""
         return [
             _accepted(result)
             for result in self._results.unfinished()
-            if result.predecessor is not None and result.study_instance_uid == study_instance_uid
+            if result.predecessor is not None
+            and result.study_instance_uid == study_instance_uid
+            and result.session != session
         ]
+
+
+def _refuse_newer(base: str, versions: Iterable[SegmentationVersion], known: Collection[str]) -> None:
+    by_uid = {version.reference.sop_instance_uid: version for version in versions}
+    newer = [v for v in newer_than(base, by_uid.values()) if v.reference.sop_instance_uid not in known]
+    if newer:
+        raise NewerVersions(base, tuple(_said(version) for version in newer))
 
 
 class _Turn:

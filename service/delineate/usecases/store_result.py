@@ -91,13 +91,6 @@ class ResultPipeline:
         return self._verify(self._enter(result, "verifying"))
 
     def _encode(self, result: Result) -> None:
-        if result.predecessor is not None and not result.version_checked:
-            self._versions.check(
-                result.study_instance_uid,
-                result.predecessor,
-                own=[result.sop_instance_uid],
-                known=result.known_versions,
-            )
         acceptance = self._acceptance(result)
         plan = acceptance.plan
         headers = self._archive.headers(plan.study_instance_uid, plan.series_instance_uid)
@@ -105,10 +98,16 @@ class ResultPipeline:
         self._recorder.keep(result, acceptance)
 
     def _store(self, result: Result) -> None:
-        if not self._archive.has_instance(
-            result.study_instance_uid, result.series_instance_uid, result.sop_instance_uid
-        ):
-            self._archive.store(self._bytes(result), result.study_instance_uid)
+        if self._archive.has_instance(result.study_instance_uid, result.series_instance_uid, result.sop_instance_uid):
+            return
+        if result.predecessor is not None and not result.version_checked:
+            self._versions.check(
+                result.study_instance_uid,
+                result.predecessor,
+                session=result.session,
+                known=[result.sop_instance_uid, *result.known_versions],
+            )
+        self._archive.store(self._bytes(result), result.study_instance_uid)
 
     def _verify(self, result: Result) -> Result:
         try:

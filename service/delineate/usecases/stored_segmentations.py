@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from delineate.domain.errors import NotASegmentation, SegmentationNotFound
 from delineate.domain.ports import Archive, SegmentationReader
-from delineate.domain.segmentation import SEGMENTATION_CLASSES, StoredSegmentation
+from delineate.domain.segmentation import SEGMENTATION_CLASSES, InstanceReference, StoredSegmentation
 from delineate.domain.volume import VolumePlan
 
 
@@ -27,7 +27,24 @@ class StoredSegmentations:
         ArchiveError
             If the archive does not do its part.
         """
-        reference = self._archive.find_instance(plan.study_instance_uid, sop_instance_uid)
+        part10, reference = self._fetched(plan.study_instance_uid, sop_instance_uid)
+        return self._reader.read(part10, reference, plan)
+
+    def sources(self, study_instance_uid: str, sop_instance_uid: str) -> frozenset[str]:
+        """Return the SOP Instance UIDs of the images that a segmentation was made from; empty if it does not say.
+
+        Raises
+        ------
+        SegmentationNotFound, NotASegmentation
+            If the study has no such segmentation.
+        ArchiveError
+            If the archive does not do its part.
+        """
+        part10, _ = self._fetched(study_instance_uid, sop_instance_uid)
+        return self._reader.sources(part10)
+
+    def _fetched(self, study_instance_uid: str, sop_instance_uid: str) -> tuple[bytes, InstanceReference]:
+        reference = self._archive.find_instance(study_instance_uid, sop_instance_uid)
         if reference is None:
             raise SegmentationNotFound(
                 f"The study has no instance {sop_instance_uid}. Choose a segmentation that the archive holds."
@@ -37,7 +54,5 @@ class StoredSegmentations:
                 f"Instance {sop_instance_uid} is not a DICOM Segmentation, but of SOP class {reference.sop_class_uid}. "
                 "Choose a segmentation of the series."
             )
-        part10 = self._archive.instance(
-            plan.study_instance_uid, reference.series_instance_uid, reference.sop_instance_uid
-        )
-        return self._reader.read(part10, reference, plan)
+        part10 = self._archive.instance(study_instance_uid, reference.series_instance_uid, reference.sop_instance_uid)
+        return part10, reference

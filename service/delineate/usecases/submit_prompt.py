@@ -124,9 +124,9 @@ def _check(host: SessionHost, plan: VolumePlan, prompt: Prompt) -> None:
     expected = plan.geometry.frame_of_reference_uid
     if prompt.origin.frame_of_reference_uid != expected:
         raise WrongFrameOfReference(prompt.origin.frame_of_reference_uid, expected)
-    if not plan.geometry.box.contains(prompt.region.box):
+    if not plan.geometry.box.contains(prompt.packed.box):
         raise PromptMalformed(
-            f"The labelmap's box {prompt.region.box.bounds} lies outside the volume of shape {plan.geometry.shape}."
+            f"The labelmap's box {prompt.packed.box.bounds} lies outside the volume of shape {plan.geometry.shape}."
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from delineate.domain.errors import PromptCancelled
-from delineate.domain.records import NOTHING
+from delineate.domain.labelmap import NOTHING
 from delineate.domain.session import Change, check_redo, check_undo
 from delineate.usecases.host import SessionHost
 from delineate.usecases.live import LiveSession

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Set
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from delineate.domain.errors import ArchiveUnreachable, SeriesChanged
+from delineate.domain.errors import ArchiveUnreachable, CacheFull, SeriesChanged, VolumeChoiceRequired
 from delineate.domain.ports import Archive, Progress, VolumeCache, VolumeReader
 from delineate.domain.volume import Volume, VolumePlan
 from delineate.usecases.downloads import Downloads
@@ -22,6 +22,10 @@ Elsewhere = Callable[[VolumePlan], tuple[int, int, int] | None]
 """Tells how far another process is with a volume: instances done, in all, bytes."""
 DOWNLOADS = 2
 """Series that are fetched at the same time, unless said otherwise."""
+FULL_S = 2.0
+"""So long a full cache is tried again: a volume that was given up may be in somebody's hands for a moment longer."""
+FULL_LOOK_S = 0.01
+"""Pause between two tries."""
 KEPT_DIGESTS = 64
 """Of series that were planned and are not in the cache."""
 
@@ -53,6 +57,8 @@ class _Fetch:
     last: tuple[int, int, int] | None = None
     here: bool = False
     """Whether a thread of this process fetches it, not another process."""
+    turn: bool = False
+    """Whether one of those who wait has a turn at the archive for it."""
 
     @property
     def urgent(self) -> bool:
@@ -115,6 +121,25 @@ class VolumeShelf:
         self._keep_digest(plan, headers.digest)
         return plan
 
+    def plan_holding(self, study_instance_uid: str, series_instance_uid: str, instances: Set[str]) -> VolumePlan:
+        """Plan the only volume of a series that holds all those instances, by their SOP Instance UIDs.
+
+        Raises
+        ------
+        VolumeChoiceRequired
+            If not just one of several does.
+        """
+        headers = self._archive.described(study_instance_uid, series_instance_uid)
+        try:
+            return self._reader.plan(headers.instances, None)
+        except VolumeChoiceRequired as choice:
+            plans = [self._reader.plan(headers.instances, str(volume["id"])) for volume in choice.volumes]
+            holding = [p for p in plans if instances and instances <= {s.sop_instance_uid for s in p.slices}]
+            if len(holding) != 1:
+                raise
+            self._keep_digest(holding[0], headers.digest)
+            return holding[0]
+
     def check_unchanged(self, plan: VolumePlan) -> None:
         """Raise SeriesChanged if the series is not what it was when the plan was made."""
         now = self.plan(plan.study_instance_uid, plan.series_instance_uid, plan.volume)
@@ -151,21 +176,44 @@ class VolumeShelf:
         cancelled
             Whether the caller wants it no more: Unwanted is raised then, and the fetch broken off unless others wait.
         """
+        with self.loaded(plan, progress, urgent=urgent, cancelled=cancelled) as volume:
+            return volume
+
+    @contextmanager
+    def loaded(
+        self,
+        plan: VolumePlan,
+        progress: Progress,
+        *,
+        urgent: bool = True,
+        cancelled: Callable[[], bool] = never,
+        when_full: Callable[[], object] | None = None,
+    ) -> Iterator[Volume]:
+        """Give what ``load`` returns; if it was fetched, the next one's turn comes when the context ends.
+
+        Parameters
+        ----------
+        when_full
+            Called while volumes in use leave no room in the cache, to have those given up that are idle.
+        """
         begun = time.monotonic()
         volume = self._cache.find(plan)
         cached = volume is not None
-        if volume is None:
-            waiter = _Waiter(progress, cancelled, urgent)
-            with self._waiting(plan.fingerprint, waiter) as fetch:
-                volume = self._cache.load(
-                    plan, lambda out: self._fill(plan, fetch, out), lambda: self._wait(plan, fetch, waiter)
-                )
-            self._remember(plan)
-        else:
-            total = len(plan.instances)
-            progress(total, total, 0)
-        self._meter.volume_loaded(cached=cached, seconds=time.monotonic() - begun)
-        return volume
+        with ExitStack() as turn:
+            if volume is None:
+                waiter = _Waiter(progress, cancelled, urgent)
+                with self._waiting(plan.fingerprint, waiter) as fetch:
+                    volume = self._fetched(plan, fetch, waiter, turn, when_full)
+                self._remember(plan)
+            else:
+                total = len(plan.instances)
+                progress(total, total, 0)
+            self._meter.volume_loaded(cached=cached, seconds=time.monotonic() - begun)
+            yield volume
+
+    def holds(self, plan: VolumePlan) -> bool:
+        """Tell whether the plan's volume is there."""
+        return self._cache.holds(plan.fingerprint)
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -209,13 +257,49 @@ class VolumeShelf:
                 if not fetch.waiting:
                     del self._fetches[key]
 
-    def _fill(self, plan: VolumePlan, fetch: _Fetch, out: npt.NDArray[np.float32]) -> None:
-        fetch.here = True
-        with self._downloads.turn(fetch, lambda: self._check_wanted(fetch)):
-            parts = self._archive.instances(
-                plan.study_instance_uid, plan.series_instance_uid, plan.instances, fetch.tell
+    def _fetched(
+        self,
+        plan: VolumePlan,
+        fetch: _Fetch,
+        waiter: _Waiter,
+        turn: ExitStack,
+        when_full: Callable[[], object] | None,
+    ) -> Volume:
+        """Return the volume, whoever fills it; a turn at the archive that this took is left in ``turn``."""
+
+        def begin() -> None:
+            fetch.here = True
+            if not fetch.turn:
+                turn.enter_context(self._turn(fetch))
+
+        def load() -> Volume:
+            return self._cache.load(
+                plan, lambda out: self._fill(plan, fetch, out), lambda: self._wait(plan, fetch, waiter), begin
             )
-            self._reader.read(plan, read_ahead(parts, lambda: self._check_wanted(fetch)), out)
+
+        end = time.monotonic() + FULL_S
+        while True:
+            try:
+                return load()
+            except CacheFull:
+                if when_full is None or time.monotonic() > end:
+                    raise
+            when_full()
+            self._check_wanted(fetch)
+            time.sleep(FULL_LOOK_S)
+
+    @contextmanager
+    def _turn(self, fetch: _Fetch) -> Iterator[None]:
+        with self._downloads.turn(fetch, lambda: self._check_wanted(fetch)):
+            fetch.turn = True
+            try:
+                yield
+            finally:
+                fetch.turn = False
+
+    def _fill(self, plan: VolumePlan, fetch: _Fetch, out: npt.NDArray[np.float32]) -> None:
+        parts = self._archive.instances(plan.study_instance_uid, plan.series_instance_uid, plan.instances, fetch.tell)
+        self._reader.read(plan, read_ahead(parts, lambda: self._check_wanted(fetch)), out)
 
     def _wait(self, plan: VolumePlan, fetch: _Fetch, waiter: _Waiter) -> None:
         """Go on waiting for whoever fills the volume, in this process or another."""

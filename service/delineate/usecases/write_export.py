@@ -6,11 +6,11 @@ import json
 import logging
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from delineate.domain.errors import DelineateError, ExportNotFound, SeriesChanged, SeriesNotFound, said_of
-from delineate.domain.export import Export, ExportedFormat, ExportStore
+from delineate.domain.export import MANIFEST, Export, ExportedFormat, ExportStore
 from delineate.domain.measurement_table import measurement_table
 from delineate.domain.ports import Acceptance, Archive, DicomJson, Exporter, ExportSource, ResultCodec
 from delineate.usecases.frozen import Identity, thaw
@@ -22,7 +22,8 @@ log = logging.getLogger(__name__)
 
 SEG_FILE, LABELMAP_FILE = "segmentation.dcm", "segmentation-labelmap.dcm"
 CSV_FILE = "measurements.csv"
-MANIFEST = "export.json"
+ATTEMPTS = 3
+"""How often an export is begun: one that ends its writer would otherwise do so for ever."""
 
 
 class ExportWriter:
@@ -59,14 +60,16 @@ class ExportWriter:
         export = self._store.load(export_id)
         if export.is_finished:
             return
+        if export.attempts >= ATTEMPTS:
+            log.error("export given up", extra={"export": export_id})
+            self._store.save(replace(export, state="failed", reason=_given_up(export)))
+            return
         try:
-            self._finish(self._write(replace(export, state="running")))
+            self._finish(self._write(_begun(export)))
         except ExportNotFound:
             raise
         except Exception as error:
-            if not isinstance(error, DelineateError):
-                log.exception("export failed", extra={"export": export_id})
-            self._fail(export_id, said_of(error))
+            self._fail(export_id, error)
 
     def _write(self, export: Export) -> Export:
         self._store.save(export)
@@ -97,12 +100,19 @@ class ExportWriter:
     def _format(
         self, export: Export, wanted: ExportedFormat, source: ExportSource, headers: list[DicomJson], work: Path
     ) -> ExportedFormat:
-        """Write one format; what goes wrong with it leaves the others alone."""
+        """Write one format; what goes wrong with it leaves the others alone.
+
+        Raises
+        ------
+        ExportNotFound
+            If the export was deleted in the meantime.
+        """
         folder = work / wanted.name
         folder.mkdir()
         try:
             names = self._files(export, wanted.name, source, headers, folder)
         except Exception as error:
+            self._store.load(export.id)  # of one that was deleted the folder has gone: that is no fault of the format
             if not isinstance(error, DelineateError):
                 log.exception("format failed", extra={"export": export.id, "format": wanted.name})
             for path in folder.iterdir():
@@ -129,8 +139,27 @@ class ExportWriter:
             case _:
                 return self._exporters[name].write(source, folder)
 
-    def _fail(self, export_id: str, reason: str) -> None:
-        self._store.save(replace(self._store.load(export_id), state="failed", reason=reason))
+    def _fail(self, export_id: str, error: Exception) -> None:
+        """End an export that cannot be written; ExportNotFound if that is because it was deleted."""
+        export = self._store.load(export_id)
+        if not isinstance(error, DelineateError):
+            log.exception("export failed", extra={"export": export_id})
+        self._store.save(replace(export, state="failed", reason=said_of(error)))
+
+
+def _begun(export: Export) -> Export:
+    """Return an export of which nothing is written yet, begun once more."""
+    formats = tuple(ExportedFormat(one.name) for one in export.formats)
+    return replace(export, state="running", formats=formats, attempts=export.attempts + 1)
+
+
+def _given_up(export: Export) -> str:
+    waiting = [one.name for one in export.formats if one.state == "waiting"]
+    return (
+        f"Writing was begun {export.attempts} times and broke off each time, the last time before "
+        f"{waiting[0] if waiting else 'the ZIP file'} was written: most likely memory ran out. Unless the service was "
+        "restarted each time, export fewer formats or segments at once, or have what writes exports given more memory."
+    )
 
 
 def _acceptance(export: Export, content: bytes) -> Acceptance:
@@ -155,5 +184,6 @@ def _manifest(export: Export, acceptance: Acceptance) -> dict[str, object]:
             {"number": n, "label": s.description.label, "tracking_uid": s.tracking_uid}
             for n, s in enumerate(acceptance.segments, 1)
         ],
+        "empty": [asdict(segment) for segment in export.empty],
         "formats": [{"name": f.name, "files": list(f.files), "reason": f.reason} for f in export.formats],
     }

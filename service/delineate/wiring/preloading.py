@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from delineate.adapters.celery_app import PRELOAD, CeleryPreloadQueue, InProcessWorker, make_celery, preload_queue
@@ -90,11 +91,14 @@ def _with_broker(
     def run(study_instance_uid: str, series_instance_uid: str, volume: str | None, urgent: bool) -> None:
         preloader.run(PreloadOrder(study_instance_uid, series_instance_uid, volume), urgent=urgent)
 
-    worker = InProcessWorker(make_celery(url), {PRELOAD: run}, preload_queue(machine)) if here else None
+    urgent = preload_queue(machine, urgent=True)
+    queues = ((preload_queue(machine), urgent), (urgent,)) if here else ()
+    workers = [InProcessWorker(make_celery(url), {PRELOAD: run}, *names) for names in queues]
 
     def start() -> None:
-        if worker is not None:
+        for worker in workers:
             worker.start()
+        if workers:
             try:
                 preloads.resume()
             except JournalUnavailable as error:  # it may come later than this process
@@ -103,7 +107,7 @@ def _with_broker(
     def close() -> None:
         preloader.close()
         shelf.close()
-        if worker is not None:
-            worker.stop()
+        with ThreadPoolExecutor() as at_once:
+            list(at_once.map(InProcessWorker.stop, workers))
 
     return Preloading(shelf, preloads, start=start, close=close)

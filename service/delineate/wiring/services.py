@@ -82,10 +82,10 @@ class Services:
         return self.preloading.preloads
 
     def resume(self) -> None:
-        """Go on with every session and result of the journal; one that several processes share is read on demand."""
+        """Go on with what the process before has left; of a store that others share only what is asked for."""
         if not self.stores.shared:
             self.caretaker.purge_expired()
-            self.host.rebuild()
+            self.host.rebuild(self.stores.under_way())
             self.pipeline.resume()
         self.preloading.start()
         self.exporting.start()

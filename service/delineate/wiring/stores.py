@@ -34,6 +34,8 @@ class Stores:
     """Of Celery; None: a worker in this process is all there is."""
     watched: Callable[[Callable[[Result], None]], ResultStore]
     """Return the results, having what it is given called with each state that is durable, whoever saved it."""
+    under_way: Callable[[], list[str]]
+    """Returns the sessions with which a start goes on by itself; none of those that other processes may serve."""
     check: Callable[[], None]
     """Returns when the store answers; raises JournalUnavailable if not."""
     close: Callable[[], None]
@@ -60,6 +62,7 @@ def open_stores(settings: Settings) -> Stores:
             ProcessLeases(),
             None,
             watched=lambda saved: WatchedResults(journal, saved),
+            under_way=journal.sessions_under_way,
             check=lambda: None,
             close=journal.close,
         )
@@ -83,7 +86,7 @@ def open_stores(settings: Settings) -> Stores:
     def check() -> None:
         connection.run(lambda client: client.ping(), patience_s=0.0)
 
-    return Stores(store, leases, url, watched=watched, check=check, close=close)
+    return Stores(store, leases, url, watched=watched, under_way=list, check=check, close=close)
 
 
 def _warn_of_durability(connection: Connection) -> None:

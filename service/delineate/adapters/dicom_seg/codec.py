@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from delineate.adapters.dicom_seg.compare import compare_instances
-from delineate.adapters.dicom_seg.decode import decode_segmentation
+from delineate.adapters.dicom_seg.decode import decode_segmentation, segmentation_sources
 from delineate.adapters.dicom_seg.encode import encode_segmentation
 from delineate.domain.ports import Acceptance, DicomJson, StoredDifference
 from delineate.domain.segmentation import InstanceReference, StoredSegmentation
@@ -67,3 +67,7 @@ class DicomSegCodec:
             It is damaged, or contradicts itself.
         """
         return decode_segmentation(part10, reference, plan)
+
+    def sources(self, part10: bytes) -> frozenset[str]:
+        """Return the SOP Instance UIDs of the images that its frames say they were made from; empty if they do not."""
+        return segmentation_sources(part10)

@@ -29,8 +29,7 @@ from delineate.domain.errors import (
     SegmentationOfOtherSeries,
     SegmentationUnreadable,
 )
-from delineate.domain.labelmap import Labelmap, Region
-from delineate.domain.records import NOTHING, PackedRegion
+from delineate.domain.labelmap import NOTHING, Labelmap, PackedRegion, Region
 from delineate.domain.segmentation import SEGMENTATION_CLASSES, InstanceReference, StoredSegment, StoredSegmentation
 from delineate.domain.volume import VolumePlan
 
@@ -63,6 +62,15 @@ def decode_segmentation(part10: bytes, reference: InstanceReference, plan: Volum
         raise SegmentationUnreadable(
             f"The segmentation cannot be read ({type(error).__name__}). Send it to the archive again, or open another."
         ) from error
+
+
+def segmentation_sources(part10: bytes) -> frozenset[str]:
+    """Return the images that a segmentation's frames name; see ``DicomSegCodec.sources``."""
+    try:
+        dataset = dcmread(BytesIO(part10), stop_before_pixels=True)
+        return frozenset(uid for group in functional_groups(dataset) for uid, _ in sources_of(dataset, group))
+    except Exception:  # whatever is wrong with it is said when it is decoded
+        return frozenset()
 
 
 def _decoded(

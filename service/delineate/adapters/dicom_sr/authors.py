@@ -12,6 +12,8 @@ from pydicom.sr.codedict import codes
 from delineate.adapters.dicom_sr.document import Segmentation, person
 from delineate.domain.people import person_name
 
+TRACKING_UID = codes.DCM.TrackingUniqueIdentifier
+
 
 def observers(authors: Sequence[str], segmentation: Segmentation) -> list[Dataset]:
     """Return the observers of a segment's groups: none where its only author is the document's own observer."""
@@ -26,8 +28,8 @@ def _alphabetic(name: str) -> str:
     return person_name(name.partition("=")[0]).rstrip("^")
 
 
-def authors_of(document: bytes) -> dict[int, tuple[str, ...]]:
-    """Return whom a report names for each segment, by Segment Number: its group's observers, else its own.
+def authors_of(document: bytes) -> dict[str, tuple[str, ...]]:
+    """Return whom a report names for each segment, by Tracking UID: its groups' observers, else its own.
 
     References
     ----------
@@ -36,7 +38,7 @@ def authors_of(document: bytes) -> dict[int, tuple[str, ...]]:
     dataset = dcmread(BytesIO(document), stop_before_pixels=True)
     own = _people(dataset)
     groups = [g for m in _parts(dataset, codes.DCM.ImagingMeasurements) for g in _parts(m, codes.DCM.MeasurementGroup)]
-    return {number: _people(group) or own for group in groups for number in _segments(group)}
+    return {str(part.UID): _people(group) or own for group in groups for part in _parts(group, TRACKING_UID)}
 
 
 def _parts(item: Dataset, name: CodedConcept) -> Iterator[Dataset]:
@@ -48,10 +50,3 @@ def _parts(item: Dataset, name: CodedConcept) -> Iterator[Dataset]:
 
 def _people(item: Dataset) -> tuple[str, ...]:
     return tuple(_alphabetic(str(part.PersonName)) for part in _parts(item, codes.DCM.PersonObserverName))
-
-
-def _segments(group: Dataset) -> Iterator[int]:
-    for part in group.get("ContentSequence") or []:
-        for image in part.get("ReferencedSOPSequence") or []:
-            if "ReferencedSegmentNumber" in image:
-                yield int(image.ReferencedSegmentNumber)

@@ -31,8 +31,8 @@ class DicomSrCodec:
         """Return a Comprehensive 3D SR with a measurement group (TID 1501) for each prompt."""
         return encode_record(record)
 
-    def authors(self, document: bytes) -> Mapping[int, tuple[str, ...]]:
-        """Return whom a report names for each segment, by Segment Number: its group's observers, else its own."""
+    def authors(self, document: bytes) -> Mapping[str, tuple[str, ...]]:
+        """Return whom a report names for each segment, by Tracking UID: its groups' observers, else its own."""
         return authors_of(document)
 
     def compare(self, sent: bytes, received: bytes) -> StoredDifference:

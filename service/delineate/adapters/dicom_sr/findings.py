@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from highdicom.sr import CodeContentItem, CodedConcept, FindingSite, RelationshipTypeValues, TrackingIdentifier
 from pydicom import Dataset
 from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
 
 from delineate.adapters.dicom_sr.concepts import concept_of
 from delineate.domain.segment import ANATOMY
@@ -37,7 +38,7 @@ class Finding:
         if regions:
             own = _laterality(regions[0].get("AnatomicRegionModifierSequence"))
             site = FindingSite(concept_of(regions[0]), own or side)
-        elif (category.scheme_designator, category.value) in ANATOMY:
+        elif _is_any_of(item.SegmentedPropertyCategoryCodeSequence[0], ANATOMIC):
             site = FindingSite(concept_of(kind), side)
         tracking = TrackingIdentifier(str(item.TrackingUID), str(item.TrackingID))
         return cls(tracking, category, concept_of(kind), site, side if site is None else None)
@@ -57,9 +58,16 @@ class Finding:
         ]
 
 
-LATERALITIES = ("7771000", "24028007", "51440002", "66459002")
-"""SNOMED CT codes of CID 244: left, right, both, unilateral."""
+ANATOMIC = [Code(value, scheme, "") for scheme, value in ANATOMY]
+LATERALITIES = list(codes.cid244.concepts.values())
+"""Left, right, both, unilateral."""
 
 
 def _laterality(modifiers: list[Dataset] | None) -> CodedConcept | None:
-    return next((concept_of(m) for m in modifiers or () if m.CodeValue in LATERALITIES), None)
+    return next((concept_of(m) for m in modifiers or () if _is_any_of(m, LATERALITIES)), None)
+
+
+def _is_any_of(item: Dataset, known: list[Code]) -> bool:
+    """Tell whether a code is one of those, also where it is written in SNOMED-RT: pydicom's codes know both."""
+    scheme = "SRT" if item.CodingSchemeDesignator == "SNM3" else item.CodingSchemeDesignator
+    return Code(item.CodeValue, scheme, item.CodeMeaning) in known

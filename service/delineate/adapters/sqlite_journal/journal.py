@@ -19,6 +19,19 @@ from delineate.domain.result import Result
 from delineate.domain.session import Entry
 from delineate.durable_files import sync, write_whole
 
+UNDER_WAY = """
+WITH ended AS (SELECT session FROM entries WHERE kind IN ('closed', 'load_failed'))
+SELECT session FROM entries AS opened WHERE seq = 0 AND session NOT IN ended
+AND NOT EXISTS (SELECT 1 FROM entries AS later WHERE later.session = opened.session AND later.kind = 'loaded')
+UNION
+SELECT session FROM (
+    SELECT session, json_extract(data, '$.prompt.id') FROM entries WHERE kind = 'prompt' AND session NOT IN ended
+    EXCEPT
+    SELECT session, value FROM entries, json_each(data, '$.prompt_ids') WHERE kind IN ('step', 'prompts_ended')
+)
+"""
+"""The sessions that a start goes on with, by the kinds of their entries (session.py)."""
+
 
 class DataDirInUse(RuntimeError):
     """Another process works in the data folder."""
@@ -86,17 +99,24 @@ class SqliteJournal:
     def openings(self, user: str) -> list[Opening]:
         """Return how that user's sessions began, oldest first."""
         rows = self._database.read(
-            "SELECT session, data, EXISTS (SELECT 1 FROM entries AS later WHERE later.session = opened.session "
-            "AND later.kind IN ('closed', 'load_failed')) FROM entries AS opened "
-            "WHERE seq = 0 AND json_extract(data, '$.user') = ? ORDER BY at",
+            "SELECT session, data, session IN (SELECT session FROM entries WHERE kind IN ('closed', 'load_failed')) "
+            "FROM entries WHERE seq = 0 AND json_extract(data, '$.user') = ? ORDER BY at",
             user,
         )
         return [Opening(session, json.loads(data), bool(ended)) for session, data, ended in rows]
 
     def untouched_since(self, at: float) -> list[str]:
         """Return the ids of the sessions whose last entry is from before ``at``."""
-        rows = self._database.read("SELECT session FROM entries GROUP BY session HAVING max(at) < ?", at)
+        rows = self._database.read(
+            "SELECT session FROM entries AS opened WHERE seq = 0 AND (SELECT at FROM entries AS later "
+            "WHERE later.session = opened.session ORDER BY seq DESC LIMIT 1) < ?",
+            at,
+        )
         return [row[0] for row in rows]
+
+    def sessions_under_way(self) -> list[str]:
+        """Return the ids of the sessions whose volume is not loaded yet, or that have a prompt without outcome."""
+        return [row[0] for row in self._database.read(UNDER_WAY)]
 
     def read(self, session_id: str) -> list[Entry]:
         """Return a session's entries in order."""

@@ -69,13 +69,19 @@ class FileVolumeCache:
             except DamagedEntryError:  # or it has gone
                 return None
 
-    def load(self, plan: VolumePlan, fill: FillVoxels, while_waiting: WhileWaiting = nothing) -> Volume:
+    def load(
+        self,
+        plan: VolumePlan,
+        fill: FillVoxels,
+        while_waiting: WhileWaiting = nothing,
+        begin: Callable[[], object] = nothing,
+    ) -> Volume:
         """Return the plan's volume, filled in once however many ask for it (port ``VolumeCache``)."""
         found = self.find(plan)
         if found is not None:
             return found
         with self._locked(plan, while_waiting):
-            return self.find(plan) or Volume(plan, self._fetched(plan, fill))
+            return self.find(plan) or Volume(plan, self._fetched(plan, fill, begin))
 
     def derived(
         self,
@@ -137,7 +143,8 @@ class FileVolumeCache:
                 held.enter_context(exclusive(self._room.key_lock(plan.fingerprint), while_waiting))
             yield
 
-    def _fetched(self, plan: VolumePlan, fill: FillVoxels) -> npt.NDArray[np.float32]:
+    def _fetched(self, plan: VolumePlan, fill: FillVoxels, begin: Callable[[], object]) -> npt.NDArray[np.float32]:
+        begin()
         spec = ArraySpec(np.dtype(np.float32).str, plan.geometry.shape)
         manifest = Manifest.of(plan, {VOXELS: spec})
         with self._half_entry(plan.fingerprint, manifest) as (entry, pin):

@@ -62,10 +62,17 @@ class MemoryVolumeCache:
         plan = self._plans.get(plan_key(digest, volume))
         return plan if plan is not None and self.holds(plan.fingerprint) else None
 
-    def load(self, plan: VolumePlan, fill: FillVoxels, while_waiting: WhileWaiting = nothing) -> Volume:
+    def load(
+        self,
+        plan: VolumePlan,
+        fill: FillVoxels,
+        while_waiting: WhileWaiting = nothing,
+        begin: Callable[[], object] = nothing,
+    ) -> Volume:
         """Return the plan's volume, filled in once however many ask for it (port ``VolumeCache``)."""
 
         def make() -> npt.NDArray[np.float32]:
+            begin()
             voxels = np.empty(plan.geometry.shape, dtype=np.float32)
             fill(voxels)
             return voxels
