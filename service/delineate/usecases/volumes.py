@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Set
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +14,7 @@ from delineate.domain.errors import ArchiveUnreachable, CacheFull, SeriesChanged
 from delineate.domain.ports import Archive, Progress, VolumeCache, VolumeReader
 from delineate.domain.volume import Volume, VolumePlan
 from delineate.usecases.downloads import Downloads
+from delineate.usecases.fetch import Fetch, Waiter
 from delineate.usecases.meter import Meter, NoMeter
 from delineate.usecases.read_ahead import read_ahead
 
@@ -40,38 +40,6 @@ def _ignore(_done: int, _all: int, _bytes: int) -> None: ...
 def never() -> bool:
     """Go on."""
     return False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Waiter:
-    progress: Progress
-    cancelled: Callable[[], bool]
-    urgent: bool
-
-
-@dataclass(slots=True, eq=False)
-class _Fetch:
-    """A volume on its way, and all who wait for it."""
-
-    waiting: list[_Waiter] = field(default_factory=list)
-    last: tuple[int, int, int] | None = None
-    here: bool = False
-    """Whether a thread of this process fetches it, not another process."""
-    turn: bool = False
-    """Whether one of those who wait has a turn at the archive for it."""
-
-    @property
-    def urgent(self) -> bool:
-        return any(waiter.urgent for waiter in tuple(self.waiting))
-
-    @property
-    def unwanted(self) -> bool:
-        return all(waiter.cancelled() for waiter in tuple(self.waiting))
-
-    def tell(self, done: int, total: int, size: int) -> None:
-        self.last = (done, total, size)
-        for waiter in tuple(self.waiting):
-            waiter.progress(done, total, size)
 
 
 class VolumeShelf:
@@ -103,7 +71,7 @@ class VolumeShelf:
         self._cache = cache
         self._elsewhere = elsewhere
         self._downloads = Downloads(downloads)
-        self._fetches: dict[str, _Fetch] = {}
+        self._fetches: dict[str, Fetch] = {}
         self._digests: dict[str, str] = {}
         self._guard = threading.Lock()
         self._closing = threading.Event()
@@ -201,7 +169,7 @@ class VolumeShelf:
         cached = volume is not None
         with ExitStack() as turn:
             if volume is None:
-                waiter = _Waiter(progress, cancelled, urgent)
+                waiter = Waiter(progress, cancelled, urgent)
                 with self._waiting(plan.fingerprint, waiter) as fetch:
                     volume = self._fetched(plan, fetch, waiter, turn, when_full)
                 self._remember(plan)
@@ -241,9 +209,9 @@ class VolumeShelf:
             self._cache.remember(digest, plan)
 
     @contextmanager
-    def _waiting(self, key: str, waiter: _Waiter) -> Iterator[_Fetch]:
+    def _waiting(self, key: str, waiter: Waiter) -> Iterator[Fetch]:
         with self._guard:
-            fetch = self._fetches.setdefault(key, _Fetch())
+            fetch = self._fetches.setdefault(key, Fetch())
             fetch.waiting.append(waiter)
             last = fetch.last
         if last is not None:
@@ -260,8 +228,8 @@ class VolumeShelf:
     def _fetched(
         self,
         plan: VolumePlan,
-        fetch: _Fetch,
-        waiter: _Waiter,
+        fetch: Fetch,
+        waiter: Waiter,
         turn: ExitStack,
         when_full: Callable[[], object] | None,
     ) -> Volume:
@@ -289,7 +257,7 @@ class VolumeShelf:
             time.sleep(FULL_LOOK_S)
 
     @contextmanager
-    def _turn(self, fetch: _Fetch) -> Iterator[None]:
+    def _turn(self, fetch: Fetch) -> Iterator[None]:
         with self._downloads.turn(fetch, lambda: self._check_wanted(fetch)):
             fetch.turn = True
             try:
@@ -297,11 +265,11 @@ class VolumeShelf:
             finally:
                 fetch.turn = False
 
-    def _fill(self, plan: VolumePlan, fetch: _Fetch, out: npt.NDArray[np.float32]) -> None:
+    def _fill(self, plan: VolumePlan, fetch: Fetch, out: npt.NDArray[np.float32]) -> None:
         parts = self._archive.instances(plan.study_instance_uid, plan.series_instance_uid, plan.instances, fetch.tell)
         self._reader.read(plan, read_ahead(parts, lambda: self._check_wanted(fetch)), out)
 
-    def _wait(self, plan: VolumePlan, fetch: _Fetch, waiter: _Waiter) -> None:
+    def _wait(self, plan: VolumePlan, fetch: Fetch, waiter: Waiter) -> None:
         """Go on waiting for whoever fills the volume, in this process or another."""
         self._check_open()
         if waiter.cancelled():
@@ -310,7 +278,7 @@ class VolumeShelf:
         if far is not None and far != fetch.last:
             fetch.tell(*far)
 
-    def _check_wanted(self, fetch: _Fetch) -> None:
+    def _check_wanted(self, fetch: Fetch) -> None:
         self._check_open()
         if fetch.unwanted:
             raise Unwanted
