@@ -181,6 +181,10 @@ def test_one_of_three_segments_of_another_maker_is_changed_and_the_others_stay(
     changed[np.unravel_index(np.argmax(changed), SHAPE)] = False
     session.set_labelmap(2, changed)
     second = accepted(client, session, orthanc, encoding=kind)
+    (reference,) = second.ReferencedInstanceSequence
+    assert reference.ReferencedSOPInstanceUID == seg.SOPInstanceUID
+    assert reference.ReferencedSOPClassUID == seg.SOPClassUID
+    assert reference.PurposeOfReferenceCodeSequence[0].CodeValue == "129010"
     read = position_masks(as_bytes(second), series)
     for number, mask in enumerate([masks[0], changed, masks[2]], 1):
         assert np.array_equal(read[number], mask)
