@@ -48,7 +48,19 @@ LATERALITIES = (
 """The sides that a segment can be given (of CID 244, PS3.16); "Unilateral" says nothing that one can draw."""
 
 
-ANATOMY = (("SCT", "91723000"), ("SCT", "123037004"), ("SCT", "85756007"), ("SRT", "T-D000A"), ("SRT", "T-D0050"))
+RETIRED_SCHEMES = ("SRT", "SNM3")
+"""SNOMED-RT, by the designators of older objects."""
+
+LATERALITY_CODES = frozenset(
+    {("SCT", code) for code in ("24028007", "7771000", "51440002", "66459002")}
+    | {(scheme, code) for scheme in RETIRED_SCHEMES for code in ("G-A100", "G-A101", "G-A102", "G-A103")}
+)
+"""Scheme and value of the codes of CID 244 (Laterality, PS3.16), the retired ones for the same too."""
+
+ANATOMY = frozenset(
+    {("SCT", code) for code in ("91723000", "123037004", "85756007")}
+    | {(scheme, code) for scheme in RETIRED_SCHEMES for code in ("T-D0005", "T-D000A", "T-D0050")}
+)
 """Segmentation categories of what is itself a place in the body: anatomical and body structures, and tissue."""
 
 CODES = ("category", "type", "region", "laterality")

@@ -7,9 +7,10 @@ import logging
 import secrets
 from concurrent.futures import InvalidStateError
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
-from delineate.domain.errors import DelineateError, ModelNotFound, PromptCancelled, VolumeChoiceRequired
+from delineate.domain.errors import DelineateError, ModelNotFound, PromptCancelled
 from delineate.domain.records import plan_to_json
 from delineate.domain.session import Entry, Session
 from delineate.domain.volume import VolumePlan
@@ -130,13 +131,9 @@ def _load(host: SessionHost, live: LiveSession) -> None:
 
 def _plan(host: SessionHost, session: Session) -> VolumePlan:
     """Plan the volume; of several, where none was chosen, the one that the segmentation was made on."""
-    study, series = session.study_instance_uid, session.series_instance_uid
-    try:
-        return host.shelf.plan(study, series, session.volume)
-    except VolumeChoiceRequired:
-        if session.segmentation is None:
-            raise
-        return host.shelf.plan_holding(study, series, host.segmentations.sources(study, session.segmentation))
+    study, segmentation = session.study_instance_uid, session.segmentation
+    sources = partial(host.segmentations.sources, study, segmentation) if segmentation is not None else None
+    return host.shelf.plan(study, session.series_instance_uid, session.volume, sources)
 
 
 def _fail(host: SessionHost, live: LiveSession, error: Exception) -> None:

@@ -78,16 +78,16 @@ class ResultReports:
             )
         measured = self._measuring.measure(acceptance)
         known = self._authors_before(acceptance, before)
-        found = zip(acceptance.segments, measured.segments, strict=True)
+        both = zip(acceptance.segments, measured.segments, strict=True)
         return self._codec.encode(
             MeasurementReport(
                 segmentation=segmentation,
                 plan=acceptance.plan,
                 scale=measured.scale,
                 segments=tuple(
-                    ReportedSegment(n, measured.measurements, authors_of(segment, acceptance.creator, known))
-                    for n, (segment, measured) in enumerate(found, 1)
-                    if measured.measurements is not None
+                    ReportedSegment(n, found.measurements, _authors(accepted, acceptance.creator, known))
+                    for n, (accepted, found) in enumerate(both, 1)
+                    if found.measurements is not None
                 ),
                 series_instance_uid=document.series_instance_uid,
                 sop_instance_uid=document.sop_instance_uid,
@@ -120,7 +120,7 @@ class ResultReports:
         return () if found is None else (found,)
 
 
-def authors_of(segment: AcceptedSegment, user: str, before: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+def _authors(segment: AcceptedSegment, user: str, before: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     """Return who worked on a finding: those of the version before, and the user unless it was left untouched."""
     earlier = before.get(segment.tracking_uid, ())
     return earlier if segment.untouched else (*earlier, user)

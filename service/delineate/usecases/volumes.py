@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import numpy.typing as npt
 
 from delineate.domain.errors import ArchiveUnreachable, CacheFull, SeriesChanged, VolumeChoiceRequired
-from delineate.domain.ports import Archive, Progress, VolumeCache, VolumeReader
+from delineate.domain.ports import Archive, DicomJson, Progress, VolumeCache, VolumeReader
 from delineate.domain.volume import Volume, VolumePlan
 from delineate.usecases.downloads import Downloads
 from delineate.usecases.fetch import Fetch, Waiter
@@ -76,37 +76,45 @@ class VolumeShelf:
         self._guard = threading.Lock()
         self._closing = threading.Event()
 
-    def plan(self, study_instance_uid: str, series_instance_uid: str, volume: str | None) -> VolumePlan:
+    def plan(
+        self,
+        study_instance_uid: str,
+        series_instance_uid: str,
+        volume: str | None,
+        holding: Callable[[], Set[str]] | None = None,
+    ) -> VolumePlan:
         """Ask the archive what the series is by now and check it: a SeriesError names what is wrong.
 
         Headers that are what they were when a volume in the cache was planned need not be checked again.
+
+        Parameters
+        ----------
+        volume
+            Which of several; None: there is only one, or ``holding`` tells.
+        holding
+            Asked where one has to be chosen: SOP Instance UIDs that only the wanted volume holds.
         """
         headers = self._archive.described(study_instance_uid, series_instance_uid)
         known = self._cache.recall(headers.digest, volume)
         if known is not None:
             return known
-        plan = self._reader.plan(headers.instances, volume)
+        try:
+            plan = self._reader.plan(headers.instances, volume)
+        except VolumeChoiceRequired as choice:
+            chosen = self._holding(choice, headers.instances, holding()) if holding is not None else None
+            if chosen is None:
+                raise
+            plan = chosen
         self._keep_digest(plan, headers.digest)
         return plan
 
-    def plan_holding(self, study_instance_uid: str, series_instance_uid: str, instances: Set[str]) -> VolumePlan:
-        """Plan the only volume of a series that holds all those instances, by their SOP Instance UIDs.
-
-        Raises
-        ------
-        VolumeChoiceRequired
-            If not just one of several does.
-        """
-        headers = self._archive.described(study_instance_uid, series_instance_uid)
-        try:
-            return self._reader.plan(headers.instances, None)
-        except VolumeChoiceRequired as choice:
-            plans = [self._reader.plan(headers.instances, str(volume["id"])) for volume in choice.volumes]
-            holding = [p for p in plans if instances and instances <= {s.sop_instance_uid for s in p.slices}]
-            if len(holding) != 1:
-                raise
-            self._keep_digest(holding[0], headers.digest)
-            return holding[0]
+    def _holding(
+        self, choice: VolumeChoiceRequired, headers: Sequence[DicomJson], instances: Set[str]
+    ) -> VolumePlan | None:
+        """Return the plan of the only volume that holds all those instances; None if not just one does."""
+        plans = [self._reader.plan(headers, str(volume["id"])) for volume in choice.volumes]
+        held = [p for p in plans if instances and instances <= {s.sop_instance_uid for s in p.slices}]
+        return held[0] if len(held) == 1 else None
 
     def check_unchanged(self, plan: VolumePlan) -> None:
         """Raise SeriesChanged if the series is not what it was when the plan was made."""

@@ -16,14 +16,8 @@ from pydicom import Dataset
 
 from delineate.domain.errors import SegmentInvalid
 from delineate.domain.ports import AcceptedSegment
-from delineate.domain.segment import MAX_LABEL, CodedConcept, SegmentDescription
+from delineate.domain.segment import LATERALITY_CODES, MAX_LABEL, CodedConcept, SegmentDescription
 from delineate.domain.segmentation import SegmentOrigin
-
-LATERALITY_CODES = frozenset(
-    {("SCT", code) for code in ("24028007", "7771000", "51440002", "66459002")}
-    | {(scheme, code) for scheme in ("SRT", "SNM3") for code in ("G-A100", "G-A101", "G-A102", "G-A103")}
-)
-"""Of CID 244 (Laterality), and the retired SNOMED-RT codes for the same."""
 
 PALETTE = ((230, 60, 60), (60, 160, 80), (70, 110, 220), (220, 170, 50), (160, 80, 190), (60, 180, 190))
 """Colours for segments without a recommended one, in turn."""

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from highdicom.sr import CodeContentItem, CodedConcept, FindingSite, RelationshipTypeValues, TrackingIdentifier
 from pydicom import Dataset
 from pydicom.sr.codedict import codes
-from pydicom.sr.coding import Code
 
 from delineate.adapters.dicom_sr.concepts import concept_of
-from delineate.domain.segment import ANATOMY
+from delineate.domain.segment import ANATOMY, LATERALITY_CODES
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +37,7 @@ class Finding:
         if regions:
             own = _laterality(regions[0].get("AnatomicRegionModifierSequence"))
             site = FindingSite(concept_of(regions[0]), own or side)
-        elif _is_any_of(item.SegmentedPropertyCategoryCodeSequence[0], ANATOMIC):
+        elif (category.scheme_designator, category.value) in ANATOMY:
             site = FindingSite(concept_of(kind), side)
         tracking = TrackingIdentifier(str(item.TrackingUID), str(item.TrackingID))
         return cls(tracking, category, concept_of(kind), site, side if site is None else None)
@@ -58,16 +57,6 @@ class Finding:
         ]
 
 
-ANATOMIC = [Code(value, scheme, "") for scheme, value in ANATOMY]
-LATERALITIES = list(codes.cid244.concepts.values())
-"""Left, right, both, unilateral."""
-
-
 def _laterality(modifiers: list[Dataset] | None) -> CodedConcept | None:
-    return next((concept_of(m) for m in modifiers or () if _is_any_of(m, LATERALITIES)), None)
-
-
-def _is_any_of(item: Dataset, known: list[Code]) -> bool:
-    """Tell whether a code is one of those, also where it is written in SNOMED-RT: pydicom's codes know both."""
-    scheme = "SRT" if item.CodingSchemeDesignator == "SNM3" else item.CodingSchemeDesignator
-    return Code(item.CodeValue, scheme, item.CodeMeaning) in known
+    sides = (m for m in modifiers or () if (m.get("CodingSchemeDesignator"), m.get("CodeValue")) in LATERALITY_CODES)
+    return next(map(concept_of, sides), None)
