@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from delineate.client import Client, ClientSession, ServiceError
 from delineate.demo.orthanc import OrthancServer
 
 SHAPE = (12, 20, 24)
+LARGE = (60, 160, 160)
+ORGAN = blob(LARGE, (0.5, 0.5, 0.5), 0.4)
 ANATOMY = {"value": "91723000", "scheme": "SCT", "meaning": "Anatomical Structure"}
 KIDNEY = {"value": "64033007", "scheme": "SCT", "meaning": "Kidney"}
 ALL = ["seg", "seg-labelmap", "nifti", "nrrd", "stl", "obj", "rtstruct", "csv", "prompts", "recording"]
@@ -39,6 +42,23 @@ def series(orthanc: OrthancServer) -> PhantomSeries:
     series = make_series(shape=SHAPE, orientation="oblique", shuffled=True)
     store_series(orthanc, series)
     return series
+
+
+@pytest.fixture
+def large(orthanc: OrthancServer) -> PhantomSeries:
+    """Return a series whose export takes a while."""
+    series = make_series(shape=LARGE)
+    store_series(orthanc, series)
+    return series
+
+
+@pytest.fixture
+def alone(orthanc: OrthancServer, tiny_model: Path, tmp_path: Path) -> Iterator[ServiceProcess]:
+    """Return a service of the test's own, to be killed."""
+    process = tiny_service_in(tmp_path, orthanc, tiny_model)
+    process.start()
+    yield process
+    process.stop()
 
 
 def masks() -> list[Mask]:
@@ -132,49 +152,31 @@ def test_empty_segments_are_left_out_of_an_export_of_all(client: Client, series:
     session.close()
 
 
-def test_an_export_that_is_deleted_while_it_is_written_stays_away(
-    orthanc: OrthancServer, tiny_model: Path, tmp_path: Path
-) -> None:
-    series = make_series(shape=(60, 160, 160))
-    store_series(orthanc, series)
-    process = tiny_service_in(tmp_path, orthanc, tiny_model)
-    process.start()
-    try:
-        with process.connect() as client:
-            session = drawn(client, series, [blob((60, 160, 160), (0.5, 0.5, 0.5), 0.4)])
-            export = session.export(ALL)
-            assert until_begun(client, export["id"])["state"] == "running"
-            client.delete_export(export["id"])
-            client.wait_for_export(session.export(["csv"])["id"])  # written after it
-            with pytest.raises(ServiceError, match="deleted"):
-                client.export(export["id"])
-        assert not (process.data_dir / "exports" / export["id"]).exists()
-        assert "Traceback" not in process.log.read_text()
-    finally:
-        process.stop()
+def test_an_export_that_is_deleted_while_it_is_written_stays_away(large: PhantomSeries, alone: ServiceProcess) -> None:
+    with alone.connect() as client:
+        session = drawn(client, large, [ORGAN])
+        export = session.export(ALL)
+        assert until_begun(client, export["id"])["state"] == "running"
+        client.delete_export(export["id"])
+        client.wait_for_export(session.export(["csv"])["id"])  # written after it
+        with pytest.raises(ServiceError, match="deleted"):
+            client.export(export["id"])
+    assert not (alone.data_dir / "exports" / export["id"]).exists()
+    assert "Traceback" not in alone.log.read_text()
 
 
-def test_an_export_that_ends_the_service_each_time_is_given_up(
-    orthanc: OrthancServer, tiny_model: Path, tmp_path: Path
-) -> None:
-    series = make_series(shape=(60, 160, 160))
-    store_series(orthanc, series)
-    process = tiny_service_in(tmp_path, orthanc, tiny_model)
-    process.start()
-    try:
-        with process.connect() as client:
-            session = drawn(client, series, [blob((60, 160, 160), (0.5, 0.5, 0.5), 0.4)])
-            export_id = session.export(ALL)["id"]
-            state = process.data_dir / "exports" / export_id / "export.json"
-        for attempt in (1, 2, 3):
-            until_attempt(state, attempt)
-            process.kill()
-            process.launch()
-        process.await_live()
-        with process.connect() as client, pytest.raises(ServiceError, match="begun 3 times"):
-            client.wait_for_export(export_id)
-    finally:
-        process.stop()
+def test_an_export_that_ends_the_service_each_time_is_given_up(large: PhantomSeries, alone: ServiceProcess) -> None:
+    with alone.connect() as client:
+        session = drawn(client, large, [ORGAN])
+        export_id = session.export(ALL)["id"]
+        state = alone.data_dir / "exports" / export_id / "export.json"
+    for attempt in (1, 2, 3):
+        until_attempt(state, attempt)
+        alone.kill()
+        alone.launch()
+    alone.await_live()
+    with alone.connect() as client, pytest.raises(ServiceError, match="begun 3 times"):
+        client.wait_for_export(export_id)
 
 
 def test_the_same_request_again_is_the_same_export(client: Client, series: PhantomSeries) -> None:
@@ -186,30 +188,23 @@ def test_the_same_request_again_is_the_same_export(client: Client, series: Phant
 
 
 def test_kill_9_in_the_middle_leaves_no_half_file_and_the_export_is_completed(
-    orthanc: OrthancServer, tiny_model: Path, tmp_path: Path
+    large: PhantomSeries, alone: ServiceProcess, tmp_path: Path
 ) -> None:
-    series = make_series(shape=(60, 160, 160))
-    store_series(orthanc, series)
-    process = tiny_service_in(tmp_path, orthanc, tiny_model)
-    process.start()
-    try:
-        with process.connect() as client:
-            session = drawn(client, series, [blob((60, 160, 160), (0.5, 0.5, 0.5), 0.4)])
-            export = session.export(ALL)
-            seen = until_begun(client, export["id"])
-            process.kill()
-        folder = process.data_dir / "exports" / export["id"]
-        assert 0 < seen["done"] < seen["total"], "it was killed in the middle"
-        assert not (folder / "export.zip").exists()
-        process.start()
-        with process.connect() as client:
-            done = client.wait_for_export(export["id"])
-            files = fetched(client, export["id"], tmp_path)
-        assert [one["state"] for one in done["formats"]] == ["done"] * len(ALL)
-        assert set(itk_masks(files / "nifti/labelmap.nii.gz", series)) == {1}
-        assert {path.name for path in folder.iterdir()} == {"export.json", "content.json", "export.zip"}
-    finally:
-        process.stop()
+    with alone.connect() as client:
+        session = drawn(client, large, [ORGAN])
+        export = session.export(ALL)
+        seen = until_begun(client, export["id"])
+        alone.kill()
+    folder = alone.data_dir / "exports" / export["id"]
+    assert 0 < seen["done"] < seen["total"], "it was killed in the middle"
+    assert not (folder / "export.zip").exists()
+    alone.start()
+    with alone.connect() as client:
+        done = client.wait_for_export(export["id"])
+        files = fetched(client, export["id"], tmp_path)
+    assert [one["state"] for one in done["formats"]] == ["done"] * len(ALL)
+    assert set(itk_masks(files / "nifti/labelmap.nii.gz", large)) == {1}
+    assert {path.name for path in folder.iterdir()} == {"export.json", "content.json", "export.zip"}
 
 
 def test_a_worker_on_another_machine_completes_what_a_killed_one_began(
